@@ -1,0 +1,168 @@
+// Migrations on Prisma's own schema engine, compiled to WebAssembly: the ordinary `_prisma_migrations`, no downloaded binary.
+// `node prisma/migrate.ts` brings DATABASE_URL up to date and ends.
+import fs from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { ColumnTypeEnum, bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
+import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm'
+import pg from 'pg'
+import { type ConnectionOptions, connectionConfig } from './connection.ts'
+
+const MIGRATIONS = path.join(import.meta.dirname, 'migrations')
+const SCHEMA = path.join(import.meta.dirname, 'schema.prisma')
+/** Ours, to wait for another run as long as it takes. The engine takes Prisma's own (72707369) inside, and gives up on it after 10 s. */
+const LOCK = 7_270_736_900
+const NO_FILTER = { externalTables: [], externalEnums: [] }
+
+export type Migrated = {
+  /** Names of the migrations that this run applied, oldest first. */
+  applied: string[]
+  /** Migrations an earlier run began and did not finish; tried anew by this one. */
+  retried: string[]
+}
+
+/**
+ * Applies what is missing. Safe to run from several places at once: they take turns.
+ * A migration is one implicit transaction: one that fails leaves nothing behind but its entry in `_prisma_migrations`, and the next run
+ * tries it again.
+ * @throws Error that names the migration and says what PostgreSQL said.
+ */
+export async function migrate(connection: ConnectionOptions): Promise<Migrated> {
+  return exclusively(connection, () =>
+    withEngine(connection, async (engine) => {
+      const migrationsList = await readMigrations()
+      const { failedMigrationNames: retried } = await engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters: NO_FILTER })
+      for (const migrationName of retried) await engine.markMigrationRolledBack({ migrationName })
+      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: NO_FILTER })
+      return { applied: appliedMigrationNames, retried }
+    }),
+  )
+}
+
+/**
+ * The SQL that leads from a migrated database to what `schema.prisma` says; empty when they agree.
+ * Reads the database, changes nothing.
+ */
+export async function pendingChanges(connection: ConnectionOptions): Promise<string> {
+  const files = [{ path: SCHEMA, content: await fs.readFile(SCHEMA, 'utf8') }]
+  return withEngine(connection, async (engine) => {
+    const { stdout } = await engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: import.meta.dirname },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: null,
+      filters: NO_FILTER,
+    })
+    const script = stdout ?? ''
+    return /^\s*(--.*\s*)*$/.test(script) ? '' : script
+  })
+}
+
+/** Writes `migrations/<timestamp>_<name>/migration.sql` and returns its path. @throws Error when it exists. */
+export async function writeMigration(name: string, sql: string): Promise<string> {
+  const stamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14)
+  const directory = path.join(MIGRATIONS, `${stamp}_${name}`)
+  await fs.mkdir(directory)
+  const file = path.join(directory, 'migration.sql')
+  await fs.writeFile(file, sql, { flag: 'wx' })
+  return file
+}
+
+async function readMigrations(): Promise<MigrationList> {
+  const entries = await fs.readdir(MIGRATIONS, { withFileTypes: true })
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+  return {
+    baseDir: MIGRATIONS,
+    lockfile: { path: 'migration_lock.toml', content: await fs.readFile(path.join(MIGRATIONS, 'migration_lock.toml'), 'utf8') },
+    shadowDbInitScript: '',
+    migrationDirectories: await Promise.all(
+      names.sort().map(async (name) => ({
+        path: name,
+        migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value: await fs.readFile(path.join(MIGRATIONS, name, 'migration.sql'), 'utf8') } },
+      })),
+    ),
+  }
+}
+
+/**
+ * Prisma's driver adapter, mended in two places for the schema engine. It splits a script at every `;` and runs the pieces one by one:
+ * sent whole, PostgreSQL runs it in one transaction. And it does not know the catalog's one-byte type "char".
+ */
+class MigrationAdapter extends PrismaPg {
+  /** What PostgreSQL said of the last script it refused; the engine's own error keeps it to itself. */
+  refusal: unknown
+
+  override async connect() {
+    const adapter = await super.connect()
+    const pool = adapter.underlyingDriver()
+    adapter.executeScript = async (script) => {
+      await pool.query(script).catch((error) => {
+        this.refusal = error
+        throw error
+      })
+    }
+    let charColumns: number[] = []
+    const query = pool.query.bind(pool) as (config: pg.QueryConfig) => Promise<pg.QueryResult>
+    pool.query = (async (config: pg.QueryConfig) => {
+      const result = await query(config)
+      charColumns = (result.fields ?? []).flatMap((field, index) => (field.dataTypeID === pg.types.builtins.CHAR ? [index] : []))
+      for (const index of charColumns) Object.assign(result.fields[index] ?? {}, { dataTypeID: pg.types.builtins.TEXT })
+      return result
+    }) as typeof pool.query
+    const queryRaw = adapter.queryRaw.bind(adapter)
+    adapter.queryRaw = async (statement) => {
+      const result = await queryRaw(statement)
+      for (const index of charColumns) result.columnTypes[index] = ColumnTypeEnum.Character
+      return result
+    }
+    return adapter
+  }
+}
+
+async function withEngine<T>(connection: ConnectionOptions, use: (engine: SchemaEngine) => Promise<T>): Promise<T> {
+  const bindings = await loadEngine()
+  const adapter = new MigrationAdapter(migrationConfig(connection))
+  const engine = await bindings.SchemaEngine.new({ datamodels: [[SCHEMA, await fs.readFile(SCHEMA, 'utf8')]] }, () => {}, bindMigrationAwareSqlAdapterFactory(adapter))
+  try {
+    return await use(engine)
+  } catch (error) {
+    if (!(adapter.refusal instanceof Error)) throw error
+    const name = /migration_name="([^"]+)"/.exec(String(error))?.[1]
+    throw new Error(`Migration ${name} failed and left nothing behind: ${adapter.refusal.message}`, { cause: adapter.refusal })
+  } finally {
+    engine.free()
+  }
+}
+
+/** The package is made for bundlers that import `.wasm`; Node binds it by hand. Once a process: the bindings keep views of its memory. */
+const loadEngine = once(async () => {
+  const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg')
+  const wasm = path.join(path.dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm')), 'schema_engine_bg.wasm')
+  const { instance } = await WebAssembly.instantiate(await fs.readFile(wasm), { './schema_engine_bg.js': bindings })
+  bindings.__wbg_set_wasm(instance.exports)
+  instance.exports.__wbindgen_start()
+  return bindings
+})
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => (made ??= make())
+}
+
+/** A migration may take long and wait long: no statement timeout here. */
+function migrationConfig(connection: ConnectionOptions): pg.PoolConfig {
+  const { connectionString, connectionTimeoutMillis } = connectionConfig(connection)
+  return { connectionString, connectionTimeoutMillis, max: 1 }
+}
+
+async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<T>): Promise<T> {
+  const client = new pg.Client(migrationConfig(connection))
+  await client.connect()
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [LOCK])
+    return await run()
+  } finally {
+    await client.end()
+  }
+}
