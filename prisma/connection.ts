@@ -23,7 +23,9 @@ export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: C
   const host = decodeURIComponent(parsed.searchParams.get('host') ?? parsed.hostname)
   const verified = parsed.searchParams.get('sslmode') === 'verify-full'
   if (!verified && !allowInsecure && !LOOPBACK.test(host)) {
-    throw new Error(`DATABASE_URL: add sslmode=verify-full to reach ${host}, or set DATABASE_ALLOW_INSECURE=true to go without verified TLS`)
+    throw new Error(
+      `DATABASE_URL: add sslmode=verify-full to reach ${host}, or set DATABASE_ALLOW_INSECURE=true to go without verified TLS`,
+    )
   }
   // A transaction pooler (PgBouncer, Neon's "-pooler" host) refuses start-up parameters it does not know.
   const pooled = /-pooler\./.test(host) || parsed.searchParams.get('pgbouncer') === 'true'

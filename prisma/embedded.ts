@@ -81,7 +81,10 @@ async function reachableBinaries(owner: Owner | undefined, log: (line: string) =
   if (!owner || (await canTraverse(found.postgres, owner))) return found
 
   const native = path.dirname(path.dirname(found.postgres))
-  const stamp = createHash('sha256').update(await fs.readFile(path.join(native, '..', 'package.json'))).digest('hex').slice(0, 12)
+  const stamp = createHash('sha256')
+    .update(await fs.readFile(path.join(native, '..', 'package.json')))
+    .digest('hex')
+    .slice(0, 12)
   const copy = path.join(ROOT_HOME, `postgres-${stamp}`)
   if (!(await exists(copy))) {
     log(`Copying PostgreSQL to ${copy}, where the user it runs as can reach it`)
@@ -133,9 +136,16 @@ async function initialise(directory: string, { initdb }: Binaries, owner: Owner 
   const flags = ['-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--no-instructions']
   // Unicode case rules that depend on no operating system: `q=ÄRGER` finds "ärger".
   const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-  const child = spawn(initdb, ['-D', partial, ...flags, ...locale], { ...owner, cwd: partial, env: environment(), stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(initdb, ['-D', partial, ...flags, ...locale], {
+    ...owner,
+    cwd: partial,
+    env: environment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let complaint = ''
-  child.stderr?.on('data', (chunk) => { complaint += chunk })
+  child.stderr?.on('data', (chunk) => {
+    complaint += chunk
+  })
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`initdb failed: ${complaint.trim()}`)
   await fs.rm(directory, { recursive: true, force: true })
@@ -160,10 +170,15 @@ async function releaseStaleLock(directory: string): Promise<void> {
 }
 
 function isPostgres(pid: number): boolean {
-  const command = process.platform === 'win32' ? spawnSync('tasklist', ['/fi', `PID eq ${pid}`]) : spawnSync('ps', ['-p', `${pid}`, '-o', 'args='])
+  const command =
+    process.platform === 'win32' ? spawnSync('tasklist', ['/fi', `PID eq ${pid}`]) : spawnSync('ps', ['-p', `${pid}`, '-o', 'args='])
   if (command.error) {
     // No `ps` here: take the lock at its word if the process exists.
-    try { return process.kill(pid, 0) } catch { return false }
+    try {
+      return process.kill(pid, 0)
+    } catch {
+      return false
+    }
   }
   return /postgres/.test(String(command.stdout))
 }
@@ -188,7 +203,8 @@ async function launch(directory: string, { postgres }: Binaries, owner: Owner | 
     const args = ['-D', directory, '-p', `${port}`, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
     const output = await fs.open(logFile, 'w')
     const options: SpawnOptions = { ...owner, cwd: directory, env: environment(), detached: true, stdio: ['pipe', output.fd, output.fd] }
-    const child = process.platform === 'win32' ? spawn(postgres, args, options) : spawn('/bin/sh', ['-c', SUPERVISOR, 'sh', postgres, ...args], options)
+    const child =
+      process.platform === 'win32' ? spawn(postgres, args, options) : spawn('/bin/sh', ['-c', SUPERVISOR, 'sh', postgres, ...args], options)
     const gone = once(child, 'exit')
     await output.close()
     child.unref()
@@ -243,4 +259,8 @@ async function createDatabase(adminUrl: string, name: string): Promise<void> {
 }
 
 const environment = () => ({ PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' })
-const exists = (file: string) => fs.access(file).then(() => true, () => false)
+const exists = (file: string) =>
+  fs.access(file).then(
+    () => true,
+    () => false,
+  )

@@ -21,7 +21,8 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
     return { kind: 'constraint', constraint: String(name ?? '') }
   }
   if (state === '40001' || state === '40P01' || code === 'P2034') return { kind: 'contention' }
-  if (UNAVAILABLE_STATES.test(state) || UNAVAILABLE_KINDS.has(String(kind)) || UNAVAILABLE_CODES.has(String(code))) return { kind: 'unavailable' }
+  if (UNAVAILABLE_STATES.test(state) || UNAVAILABLE_KINDS.has(String(kind)) || UNAVAILABLE_CODES.has(String(code)))
+    return { kind: 'unavailable' }
   // node-postgres reports its own time-outs, and connections cut under it, as plain errors.
   if (error instanceof Error && UNAVAILABLE_MESSAGE.test(String(message))) return { kind: 'unavailable' }
   return undefined
@@ -30,8 +31,24 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
 /** Connection exceptions, insufficient resources, operator intervention (a statement time-out is one), lock not available. */
 const UNAVAILABLE_STATES = /^(08|53|57)...$|^55P03$|^25P03$/
 const UNAVAILABLE_KINDS = new Set(['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'])
-const UNAVAILABLE_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2028', 'P2037', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'])
-const UNAVAILABLE_MESSAGE = /timeout exceeded when trying to connect|connection terminated|query read timeout|client has encountered a connection error|not queryable|server has closed the connection/i
+const UNAVAILABLE_CODES = new Set([
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1011',
+  'P1017',
+  'P2024',
+  'P2028',
+  'P2037',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+const UNAVAILABLE_MESSAGE =
+  /timeout exceeded when trying to connect|connection terminated|query read timeout|client has encountered a connection error|not queryable|server has closed the connection/i
 
 function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}

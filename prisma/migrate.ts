@@ -4,7 +4,7 @@ import fs from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { ColumnTypeEnum, bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils'
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
 import { type ConnectionOptions, connectionConfig } from './connection.ts'
@@ -14,6 +14,11 @@ const SCHEMA = path.join(import.meta.dirname, 'schema.prisma')
 /** Ours, to wait for another run as long as it takes. The engine takes Prisma's own (72707369) inside, and gives up on it after 10 s. */
 const LOCK = 7_270_736_900
 const NO_FILTER = { externalTables: [], externalEnums: [] }
+
+/** Declared here: the types of Node know no WebAssembly, and a browser's types do not belong in a backend. */
+declare const WebAssembly: {
+  instantiate(code: Uint8Array, imports: Record<string, object>): Promise<{ instance: { exports: { __wbindgen_start(): void } } }>
+}
 
 export type Migrated = {
   /** Names of the migrations that this run applied, oldest first. */
@@ -32,7 +37,11 @@ export async function migrate(connection: ConnectionOptions): Promise<Migrated> 
   return exclusively(connection, () =>
     withEngine(connection, async (engine) => {
       const migrationsList = await readMigrations()
-      const { failedMigrationNames: retried } = await engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters: NO_FILTER })
+      const { failedMigrationNames: retried } = await engine.diagnoseMigrationHistory({
+        migrationsList,
+        optInToShadowDatabase: false,
+        filters: NO_FILTER,
+      })
       for (const migrationName of retried) await engine.markMigrationRolledBack({ migrationName })
       const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: NO_FILTER })
       return { applied: appliedMigrationNames, retried }
@@ -79,7 +88,10 @@ async function readMigrations(): Promise<MigrationList> {
     migrationDirectories: await Promise.all(
       names.sort().map(async (name) => ({
         path: name,
-        migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value: await fs.readFile(path.join(MIGRATIONS, name, 'migration.sql'), 'utf8') } },
+        migrationFile: {
+          path: 'migration.sql',
+          content: { tag: 'ok' as const, value: await fs.readFile(path.join(MIGRATIONS, name, 'migration.sql'), 'utf8') },
+        },
       })),
     ),
   }
@@ -123,7 +135,11 @@ class MigrationAdapter extends PrismaPg {
 async function withEngine<T>(connection: ConnectionOptions, use: (engine: SchemaEngine) => Promise<T>): Promise<T> {
   const bindings = await loadEngine()
   const adapter = new MigrationAdapter(migrationConfig(connection))
-  const engine = await bindings.SchemaEngine.new({ datamodels: [[SCHEMA, await fs.readFile(SCHEMA, 'utf8')]] }, () => {}, bindMigrationAwareSqlAdapterFactory(adapter))
+  const engine = await bindings.SchemaEngine.new(
+    { datamodels: [[SCHEMA, await fs.readFile(SCHEMA, 'utf8')]] },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(adapter),
+  )
   try {
     return await use(engine)
   } catch (error) {
@@ -135,9 +151,11 @@ async function withEngine<T>(connection: ConnectionOptions, use: (engine: Schema
   }
 }
 
+type EngineBindings = typeof import('@prisma/schema-engine-wasm') & { __wbg_set_wasm(exports: object): void }
+
 /** The package is made for bundlers that import `.wasm`; Node binds it by hand. Once a process: the bindings keep views of its memory. */
 const loadEngine = once(async () => {
-  const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg')
+  const bindings = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as EngineBindings
   const wasm = path.join(path.dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm')), 'schema_engine_bg.wasm')
   const { instance } = await WebAssembly.instantiate(await fs.readFile(wasm), { './schema_engine_bg.js': bindings })
   bindings.__wbg_set_wasm(instance.exports)
@@ -164,5 +182,17 @@ async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<
     return await run()
   } finally {
     await client.end()
+  }
+}
+
+if (import.meta.main) {
+  const { DATABASE_URL: url = '', DATABASE_ALLOW_INSECURE } = process.env
+  try {
+    const { applied, retried } = await migrate({ url, allowInsecure: DATABASE_ALLOW_INSECURE === 'true' })
+    for (const name of retried) process.stdout.write(`Tried again: ${name}\n`)
+    process.stdout.write(applied.length > 0 ? `Applied: ${applied.join(', ')}\n` : 'Nothing to apply.\n')
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+    process.exit(1)
   }
 }

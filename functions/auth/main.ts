@@ -1,0 +1,10 @@
+// The image's entry.
+import { makeDeps } from '../../shared/deps.ts'
+import { main } from '../../shared/http/serve.ts'
+import { authApp } from './app.ts'
+import { makeAuthDeps } from './deps.ts'
+
+await main(process.env, (env) => {
+  const deps = makeAuthDeps(env, makeDeps(env))
+  return { deps, app: authApp(deps) }
+})

@@ -1,0 +1,70 @@
+// Runs before `npm start`, `npm test` and the like, on whatever Node is there (hence no TypeScript): installs the locked dependencies
+// when they are missing or stale, and generates the Prisma client when its schema has changed.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+
+const root = path.join(import.meta.dirname, '..')
+const modules = path.join(root, 'node_modules')
+const stamp = path.join(modules, '.installed')
+const say = (line) => process.stderr.write(`${line}\n`)
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  say(`Node ${process.versions.node} is too old: install Node 20.19 or later from https://nodejs.org`)
+  process.exit(1)
+}
+
+const wanted = {
+  install: digest('package-lock.json', 'package.json', 'prisma/package.json'),
+  client: digest('package-lock.json', 'prisma/schema.prisma'),
+}
+const found = readStamp()
+const complete = fs.existsSync(path.join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node'))
+
+if (found.install !== wanted.install || !complete) {
+  say(found.install ? 'The dependencies have changed: installing …' : 'Installing the dependencies: once, about a minute …')
+  // Without a stamp an interrupted installation is begun anew.
+  fs.rmSync(stamp, { force: true })
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {})
+}
+if (found.client !== wanted.client || !complete || !fs.existsSync(path.join(root, 'prisma', 'generated', 'client.ts'))) {
+  say('Generating the Prisma client …')
+  const prisma = path.join(modules, 'prisma', 'build', 'index.js')
+  // `generate` never runs the native schema engine, but would download it: any file that is there keeps it from trying.
+  run(path.join(modules, '.bin', 'node'), [prisma, 'generate', '--no-hints'], {
+    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+    PRISMA_HIDE_UPDATE_MESSAGE: 'true',
+    CHECKPOINT_DISABLE: '1',
+  })
+}
+fs.writeFileSync(stamp, JSON.stringify(wanted))
+
+function digest(...files) {
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(fs.readFileSync(path.join(root, file)))
+  return hash.digest('hex')
+}
+
+function readStamp() {
+  try {
+    return JSON.parse(fs.readFileSync(stamp, 'utf8'))
+  } catch {
+    return {}
+  }
+}
+
+/** Shows the command's output only if it fails. */
+function run(command, args, env) {
+  const cwd = command === 'npm' ? root : path.join(root, 'prisma')
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
+  if (status === 0) return
+  say(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}\n${command} ${args.join(' ')} failed`)
+  process.exit(1)
+}

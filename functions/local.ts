@@ -1,0 +1,111 @@
+// `npm start`: every function on one port over a real PostgreSQL that comes along. For development and for a first look.
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { startEmbedded } from '@todo/prisma/embedded'
+import { migrate } from '@todo/prisma/migrate'
+import { demo, seed } from '@todo/prisma/seed'
+import { Hono } from 'hono'
+import { type Deps, makeDeps } from '../shared/deps.ts'
+import { databaseOptions, type Env, readEnv } from '../shared/env.ts'
+import { type AnyApp, createApp } from '../shared/http/app.ts'
+import { assertFree, endWith, onStop, serve } from '../shared/http/serve.ts'
+import { authApp } from './auth/app.ts'
+import { makeAuthDeps } from './auth/deps.ts'
+import { docsApp } from './docs.ts'
+import { todosApp } from './todos/app.ts'
+import { usersApp } from './users/app.ts'
+
+const DATA = path.join(import.meta.dirname, '..', '.data')
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+/** Every function's app behind one `fetch`: each request goes to the function that a cluster's ingress would choose. */
+export function localApp(env: Env, deps: Deps) {
+  const auth = makeAuthDeps(env, deps)
+  const functions: AnyApp[] = [authApp(auth), usersApp(deps), todosApp(deps)]
+  const front = createApp({ name: 'local', describes: functions }, deps)
+  const router = new Hono()
+  for (const app of functions) {
+    const paths = new Set(app.routes.map((route) => route.path).filter((route) => route.startsWith('/api/')))
+    for (const route of paths) router.all(route, (c) => app.fetch(c.req.raw, c.env))
+  }
+  router.route('/', docsApp())
+  router.all('*', (c) => front.fetch(c.req.raw, c.env))
+  return { app: router, passwords: auth.passwords }
+}
+
+async function start(): Promise<void> {
+  const begun = performance.now()
+  const { PORT = '8000', HOST = '127.0.0.1', DATABASE_URL } = process.env
+  await assertFree(Number(PORT), HOST)
+  const own = DATABASE_URL ? undefined : await startOwnServer()
+  onStop(async () => {
+    say('\nStopping …')
+    await stop()
+  })
+  let stop = async () => own?.stop()
+  try {
+    const env = readEnv({
+      HOST,
+      CORS_ORIGINS: 'loopback',
+      TRUSTED_PROXIES: '',
+      ...(process.env.BETTER_AUTH_SECRETS ? {} : { BETTER_AUTH_SECRET: await localSecret() }),
+      ...process.env,
+      DATABASE_URL: DATABASE_URL || own?.url,
+    })
+    const { applied } = await migrate(databaseOptions(env))
+    if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
+    const deps = makeDeps(env)
+    const { app, passwords } = localApp(env, deps)
+    if (own) await seed(deps.db, await passwords.hash(demo.password))
+    const serving = await serve(app, { port: env.PORT, host: env.HOST })
+    stop = async () => {
+      await serving.drain({ lameDuck: 0 })
+      await deps.db.$disconnect()
+      await own?.stop()
+    }
+    greet(`http://localhost:${serving.port}`, own !== undefined, performance.now() - begun)
+  } catch (error) {
+    await own?.stop()
+    throw error
+  }
+}
+
+async function startOwnServer() {
+  const directory = path.join(DATA, 'postgres')
+  const server = await startEmbedded({ directory, durable: true, log: say })
+  return { url: await server.database('todo'), stop: server.stop }
+}
+
+/** Made once, kept with the data, and never in git: tokens outlive a restart. */
+async function localSecret(): Promise<string> {
+  const file = path.join(DATA, 'secret')
+  await fs.mkdir(DATA, { recursive: true })
+  await fs.writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 }).catch((error) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  return fs.readFile(file, 'utf8')
+}
+
+function greet(base: string, withDemo: boolean, ms: number): void {
+  say(`
+The todo backend is running (after ${(ms / 1000).toFixed(1)} s).
+
+  API             ${base}/api/v1
+  API reference   ${base}/docs
+  Description     ${base}/openapi.json
+  Health          ${base}/health/ready
+  Database        ${withDemo ? 'embedded PostgreSQL, its data in .data/' : 'DATABASE_URL'}
+${withDemo ? demoCommand(base) : ''}
+Ctrl-C stops it.
+`)
+}
+
+const demoCommand = (base: string) => `
+Sign in as the demo user:
+
+  curl -s ${base}/api/v1/users/login -H 'content-type: application/json' \\
+    -d '{"email":"${demo.email}","password":"${demo.password}"}'
+`
+
+if (import.meta.main) await start().catch(endWith)

@@ -1,0 +1,42 @@
+// The HTTP face of todos: validate, call the operation, answer.
+import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { owner } from '../../shared/http/authenticate.ts'
+import { serves } from '../../shared/http/route.ts'
+import { body, path, query } from '../../shared/http/validate.ts'
+import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import { CompleteTodo, CreateTodo, ListTodos, TodoRef, UpdateTodo } from '../../shared/operations/todo-schemas.ts'
+import { completeTodo, createTodo, deleteTodo, getTodo, listTodos, updateTodo } from '../../shared/operations/todos.ts'
+
+export type TodosDeps = AppDeps & { verifyToken: VerifyToken }
+export type TodosApp = ReturnType<typeof todosApp>
+
+const todos = '/api/v1/:user_id/todos'
+const todo = `${todos}/:todo_id` as const
+/** What a body may say: the id stands in the path. */
+const Changes = UpdateTodo.omit({ todo_id: true })
+const Completion = CompleteTodo.omit({ todo_id: true })
+
+export function todosApp(deps: TodosDeps) {
+  const own = owner(deps)
+  return createApp({ name: 'todos' }, deps)
+    .get(todos, serves(listTodos, { headers: { Link: 'The next page, `rel="next"` (RFC 8288)' } }), own, query(ListTodos), async (c) => {
+      const page = await listTodos(c.var.ctx, c.req.valid('query'))
+      if (page.next_cursor !== null) {
+        const next = new URLSearchParams({ ...c.req.query(), cursor: page.next_cursor })
+        c.header('link', `<${c.req.path}?${next}>; rel="next"`)
+      }
+      return c.json(page)
+    })
+    .post(todos, serves(createTodo, { status: 201, headers: { Location: "The new todo's address" } }), own, body(CreateTodo), async (c) => {
+      const created = await createTodo(c.var.ctx, c.req.valid('json'))
+      return c.json(created, 201, { location: `${c.req.path}/${created.id}` })
+    })
+    .get(todo, serves(getTodo), own, path(TodoRef), async (c) => c.json(await getTodo(c.var.ctx, c.req.valid('param'))))
+    .on(['PUT', 'PATCH'], todo, serves(updateTodo), own, path(TodoRef), body(Changes), async (c) =>
+      c.json(await updateTodo(c.var.ctx, { ...c.req.valid('param'), ...c.req.valid('json') })),
+    )
+    .delete(todo, serves(deleteTodo), own, path(TodoRef), async (c) => c.json(await deleteTodo(c.var.ctx, c.req.valid('param'))))
+    .patch(`${todo}/complete`, serves(completeTodo), own, path(TodoRef), body(Completion, { optional: true }), async (c) =>
+      c.json(await completeTodo(c.var.ctx, { ...c.req.valid('param'), ...c.req.valid('json') })),
+    )
+}

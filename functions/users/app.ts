@@ -1,0 +1,15 @@
+// The HTTP face of the caller's own account.
+import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { signedIn } from '../../shared/http/authenticate.ts'
+import { serves } from '../../shared/http/route.ts'
+import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import { getProfile } from '../../shared/operations/users.ts'
+
+export type UsersDeps = AppDeps & { verifyToken: VerifyToken }
+export type UsersApp = ReturnType<typeof usersApp>
+
+export function usersApp(deps: UsersDeps) {
+  return createApp({ name: 'users' }, deps).get('/api/v1/me', serves(getProfile), signedIn(deps), async (c) =>
+    c.json(await getProfile(c.var.ctx, {})),
+  )
+}

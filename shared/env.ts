@@ -1,0 +1,125 @@
+// Every environment variable there is: its form, its default and what it means. `main.ts` and `local.ts` read them through here.
+import { z } from 'zod'
+import type { ForeignIssuer } from './identity/issuers.ts'
+import type { OwnIssuer, SigningKeys } from './identity/tokens.ts'
+
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true')
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+)
+const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
+const HTTPS_OR_LOOPBACK = /^https:|^http:\/\/(localhost|127\.|\[::1\])/
+
+/** RFC 7518, section 3.2: an HS256 key has at least 256 bits. */
+const secret = z
+  .string()
+  .refine((value) => Buffer.byteLength(value) >= 32, 'must have at least 32 bytes; `openssl rand -base64 32` makes one')
+const secrets = z.string().transform((value, context): SigningKeys => {
+  const entries = value.split(',').map((entry) => /^\s*(\w{1,32}):(.+?)\s*$/.exec(entry))
+  const pairs = entries.flatMap((match) => (match?.[1] && match[2] ? [[match[1], Buffer.from(match[2])] as const] : []))
+  const sound =
+    pairs.length === entries.length && pairs.every(([, key]) => key.length >= 32) && new Set(pairs.map(([id]) => id)).size === pairs.length
+  if (!sound || !pairs[0]) context.addIssue('must look like "2:new secret,1:old secret", each secret of at least 32 bytes')
+  return { current: pairs[0]?.[0] ?? '', secrets: new Map(pairs) }
+})
+
+const variable = <S extends z.ZodType<unknown, string>>(schema: S, meaning: string) => ({ schema: schema.optional(), meaning })
+const variableOr = <S extends z.ZodType<unknown, string>>(fallback: string, schema: S, meaning: string) => ({
+  schema: schema.prefault(fallback as z.input<S>),
+  default: fallback,
+  meaning,
+})
+
+export const variables = {
+  PORT: variableOr('8000', whole(0, 65535), 'The port to listen on; 0 picks a free one. Knative sets it'),
+  HOST: variable(z.string().min(1), 'The address to listen on. Default: every address; `npm start` listens on 127.0.0.1'),
+  DATABASE_URL: variable(
+    z.string().min(1),
+    'PostgreSQL 15 or later, `postgresql://…`; outside loopback with `sslmode=verify-full`. Needed, but by `npm start`, which brings a server of its own',
+  ),
+  DATABASE_ALLOW_INSECURE: variableOr('false', flag, 'Allow a database outside loopback without verified TLS'),
+  DATABASE_POOL_SIZE: variableOr('5', whole(1, 100), 'Connections a process opens at the most'),
+  BETTER_AUTH_SECRET: variable(
+    secret,
+    'Signs and verifies our own tokens; at least 32 bytes. Needed, unless BETTER_AUTH_SECRETS is set; `npm start` makes one',
+  ),
+  BETTER_AUTH_SECRETS: variable(secrets, 'For rotation: `2:new,1:old`. The first signs, all verify. Counts instead of BETTER_AUTH_SECRET'),
+  TOKEN_ISSUER: variableOr('todo-auth', z.string().min(1).max(255), 'The `iss` of our own tokens'),
+  TOKEN_AUDIENCE: variableOr('todo-api', z.string().min(1).max(255), 'The `aud` of our own tokens'),
+  TOKEN_LIFETIME_SECONDS: variableOr('1800', whole(60, 86_400), 'How long our own tokens are good for'),
+  BETTER_AUTH_ISSUER: variable(
+    z.string().min(1).max(255),
+    'The `iss` of a Better Auth server whose tokens are accepted too. The three go together',
+  ),
+  BETTER_AUTH_JWKS_URL: variable(
+    url.refine((value) => HTTPS_OR_LOOPBACK.test(value), 'must be https outside loopback'),
+    "That server's keys, e.g. `https://app.example.com/api/auth/jwks`",
+  ),
+  BETTER_AUTH_AUDIENCE: variable(z.string().min(1).max(255), "That server's `aud`; by default Better Auth uses its base URL for both"),
+  CORS_ORIGINS: variableOr(
+    '',
+    list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://app.example.com, separated by commas, or *'),
+    'Web origins that may call. Comma-separated; `*` for any; `loopback` for any on this machine, which is the default of `npm start`',
+  ),
+  TRUSTED_PROXIES: variableOr(
+    '',
+    list,
+    'Hops whose X-Forwarded-For is believed: addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`. Comma-separated',
+  ),
+}
+
+type Variables = typeof variables
+export type Env = { [Name in keyof Variables]: z.output<Variables[Name]['schema']> }
+
+/** A variable whose value cannot be used. The message is one line that names it and never shows the value: it may be a secret. */
+export class EnvError extends Error {}
+
+/** Reads them all. An empty variable counts as one that is not set. @throws EnvError */
+export function readEnv(source: Record<string, string | undefined>): Env {
+  const entries = Object.entries(variables).map(([name, { schema }]) => {
+    const result = schema.safeParse(source[name] || undefined)
+    if (!result.success) throw new EnvError(`${name}: ${result.error.issues[0]?.message ?? 'is not valid'}`)
+    return [name, result.data]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** @throws EnvError when there is neither BETTER_AUTH_SECRETS nor BETTER_AUTH_SECRET */
+export function ownIssuer(env: Env): OwnIssuer {
+  const { BETTER_AUTH_SECRET: single, BETTER_AUTH_SECRETS: rotated } = env
+  const keys = rotated ?? (single === undefined ? undefined : { current: '1', secrets: new Map([['1', Buffer.from(single)]]) })
+  if (!keys) throw new EnvError('BETTER_AUTH_SECRET: must be set; `openssl rand -base64 32` makes one')
+  return { keys, issuer: env.TOKEN_ISSUER, audience: env.TOKEN_AUDIENCE, lifetime: env.TOKEN_LIFETIME_SECONDS }
+}
+
+/** The Better Auth server whose tokens are accepted, if one is configured. @throws EnvError when half of one is */
+export function foreignIssuer(env: Env): ForeignIssuer | undefined {
+  const { BETTER_AUTH_ISSUER: issuer, BETTER_AUTH_JWKS_URL: jwksUrl, BETTER_AUTH_AUDIENCE: audience } = env
+  if (!issuer && !jwksUrl && !audience) return undefined
+  if (!issuer || !jwksUrl || !audience) {
+    throw new EnvError(
+      `${!issuer ? 'BETTER_AUTH_ISSUER' : !jwksUrl ? 'BETTER_AUTH_JWKS_URL' : 'BETTER_AUTH_AUDIENCE'}: must be set, as the other two of the Better Auth server are`,
+    )
+  }
+  if (issuer === env.TOKEN_ISSUER) throw new EnvError('BETTER_AUTH_ISSUER: must differ from TOKEN_ISSUER')
+  return { issuer, jwksUrl, audience }
+}
+
+/** @throws EnvError when it is not set */
+export function databaseOptions(env: Env) {
+  if (env.DATABASE_URL === undefined) throw new EnvError('DATABASE_URL: must be set')
+  return { url: env.DATABASE_URL, allowInsecure: env.DATABASE_ALLOW_INSECURE, poolSize: env.DATABASE_POOL_SIZE }
+}
+
+function isOrigin(value: string): boolean {
+  return value === '*' || value === 'loopback' || (URL.canParse(value) && new URL(value).origin === value)
+}

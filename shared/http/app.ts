@@ -1,0 +1,112 @@
+// The app factory: what every function does the same way, so that its own file holds nothing but routes.
+import type { Db } from '@todo/prisma'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { cors } from 'hono/cors'
+import { HTTPException } from 'hono/http-exception'
+import { secureHeaders } from 'hono/secure-headers'
+import { z } from 'zod'
+import { AppError } from '../errors.ts'
+import { asAppError } from '../operations/failure.ts'
+import type { Log } from './log.ts'
+import { methodsOf } from './methods.ts'
+import { problem } from './problem.ts'
+import { describeRequest } from './request.ts'
+import { serves } from './route.ts'
+import type { Trace } from './trace.ts'
+
+export type AppEnv = { Variables: { requestId: string; trace: Trace; userId?: string } }
+
+/** An app, whatever its routes are typed as. */
+export type AnyApp = Pick<Hono<AppEnv>, 'fetch' | 'routes'>
+
+/** What every function needs of the world. */
+export type AppDeps = {
+  db: Db
+  clock: () => Date
+  log: Log
+  corsOrigins: CorsOrigins
+}
+
+/** Exact origins; `*` for any; `loopback` for any on this machine, whatever the port. */
+export type CorsOrigins = readonly string[]
+
+export type AppOptions = {
+  /** The function's name, in the log and in the API description. */
+  name: string
+  /** Bytes a body may have. Nothing that these APIs take comes near the default. */
+  maxBody?: number
+  /** Other apps that this one's API description covers: locally, one document for all. */
+  describes?: readonly AnyApp[]
+}
+
+const EXPOSED = ['Link', 'Location', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id']
+const Alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive', example: { status: 'ok' } })
+const Document = z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApiDocument' })
+
+/** An app with everything but the routes of its own. */
+export function createApp({ name, maxBody = 128 * 1024, describes = [] }: AppOptions, { db, log, corsOrigins }: AppDeps) {
+  const app = new Hono<AppEnv>()
+  app.onError((error, c) => problem(c, fromHono(error) ?? asAppError(error), c.get('requestId')))
+  app.notFound((c) => {
+    const allowed = methodsOf(app, c.req.path)
+    if (allowed.length === 0) throw new AppError('not_found', 'There is nothing at this address.')
+    c.header('allow', allowed.join(', '))
+    throw new AppError('method_not_allowed', `This address knows ${allowed.join(', ')} only.`)
+  })
+
+  app.use(describeRequest(name, log))
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      crossOriginResourcePolicy: 'cross-origin',
+      xFrameOptions: 'DENY',
+      // The business of whoever terminates TLS.
+      strictTransportSecurity: false,
+    }),
+  )
+  app.use(
+    cors({
+      origin: corsOrigins.includes('*') ? '*' : (origin) => (isAllowed(origin, corsOrigins) ? origin : null),
+      credentials: !corsOrigins.includes('*'),
+      allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      exposeHeaders: EXPOSED,
+      maxAge: 600,
+    }),
+  )
+  app.use(
+    bodyLimit({
+      maxSize: maxBody,
+      onError: () => {
+        throw new AppError('too_large', `A body may have ${maxBody} bytes at the most.`)
+      },
+    }),
+  )
+
+  return app
+    .get('/health/live', serves({ name: 'live', summary: 'Say that the process runs.', output: Alive }), (c) => c.json({ status: 'ok' }))
+    .get(
+      '/health/ready',
+      serves({ name: 'ready', summary: 'Say that the database answers.', output: Alive, errors: ['unavailable'] }),
+      async (c) => {
+        await db.$queryRaw`SELECT 1`
+        return c.json({ status: 'ok' })
+      },
+    )
+    .get('/openapi.json', serves({ name: 'openapi', summary: 'Describe this API (OpenAPI 3.1).', output: Document }), async (c) => {
+      const { openApi } = await import('./openapi.ts')
+      return c.json(openApi([app, ...describes]))
+    })
+}
+
+function isAllowed(origin: string, allowed: CorsOrigins): boolean {
+  if (allowed.includes(origin)) return true
+  return allowed.includes('loopback') && /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(origin)
+}
+
+/** What Hono itself refuses; its parts throw nothing but client errors. */
+function fromHono(error: unknown): AppError | undefined {
+  return error instanceof HTTPException && error.status < 500
+    ? new AppError('malformed', 'The request cannot be read.', { cause: error })
+    : undefined
+}

@@ -1,0 +1,31 @@
+// One JSON line a request, on standard output. No token, password, query string or text of a user is ever in it.
+export type LogFields = Record<string, string | number | boolean | null | undefined>
+export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: LogFields) => void
+
+export const jsonLog: Log = (level, message, fields) => {
+  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`)
+}
+
+/** What an operator needs of an error. Prisma's messages hold SQL and values, so of those only the codes and the place. */
+export function errorFields(error: unknown): LogFields {
+  if (!(error instanceof Error)) return { error: typeof error }
+  const { name, message, stack, cause } = error
+  const code = 'code' in error ? String(error.code) : undefined
+  const fromPrisma = 'clientVersion' in error || name.startsWith('Prisma')
+  const frames = stack
+    ?.split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 8)
+    .map((line) => line.trim())
+    .join(' ')
+  return {
+    error: name,
+    error_code: code,
+    sql_state: fromPrisma ? /Code: `(\w+)`/.exec(message)?.[1] : undefined,
+    error_message: fromPrisma ? undefined : message,
+    error_stack: frames,
+    ...(cause instanceof Error
+      ? { cause: errorFields(cause).error, cause_code: errorFields(cause).error_code, cause_sql_state: errorFields(cause).sql_state }
+      : {}),
+  }
+}

@@ -1,0 +1,60 @@
+// Errors as HTTP shows them: RFC 9457 `application/problem+json`, from the one table of kinds.
+import type { Context } from 'hono'
+import { z } from 'zod'
+import type { AppError, ErrorKind } from '../errors.ts'
+
+export const problemKinds = {
+  malformed: { status: 400, title: 'Bad Request' },
+  unauthenticated: { status: 401, title: 'Unauthorized' },
+  forbidden: { status: 403, title: 'Forbidden' },
+  not_found: { status: 404, title: 'Not Found' },
+  method_not_allowed: { status: 405, title: 'Method Not Allowed' },
+  conflict: { status: 409, title: 'Conflict' },
+  too_large: { status: 413, title: 'Content Too Large' },
+  unsupported_media_type: { status: 415, title: 'Unsupported Media Type' },
+  invalid: { status: 422, title: 'Unprocessable Content' },
+  throttled: { status: 429, title: 'Too Many Requests' },
+  internal: { status: 500, title: 'Internal Server Error' },
+  unavailable: { status: 503, title: 'Service Unavailable' },
+} as const satisfies Record<ErrorKind, { status: number; title: string }>
+
+export const Problem = z
+  .strictObject({
+    type: z.literal('about:blank').describe('The status says it all (RFC 9457, section 4.2.1)'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().describe('What went wrong, for people'),
+    instance: z.string().describe('The path that was asked for'),
+    message: z.string().describe('The same as `detail`'),
+    errors: z
+      .array(
+        z.strictObject({
+          pointer: z.string().describe('JSON Pointer (RFC 6901) as a URI fragment, into the body or the parameters'),
+          detail: z.string(),
+        }),
+      )
+      .optional(),
+  })
+  .meta({ id: 'Problem' })
+
+/** An error as a response. A 5xx says nothing of its cause but the id under which the log has it. */
+export function problem(c: Context, error: AppError, requestId: string): Response {
+  const { status, title } = problemKinds[error.kind]
+  const detail = status === 500 ? `${error.message} Request id: ${requestId}` : error.message
+  const errors = error.issues?.map(({ pointer, detail }) => ({ pointer: `#${pointer}`, detail }))
+  const body: z.output<typeof Problem> = {
+    type: 'about:blank',
+    title,
+    status,
+    detail,
+    instance: c.req.path,
+    message: detail,
+    ...(errors ? { errors } : {}),
+  }
+
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (status === 401)
+    headers['www-authenticate'] = c.req.header('authorization') ? 'Bearer realm="todo", error="invalid_token"' : 'Bearer realm="todo"'
+  if (error.retryAfter !== undefined) headers['retry-after'] = String(error.retryAfter)
+  return c.body(JSON.stringify(body), status, headers)
+}

@@ -1,0 +1,39 @@
+// A request's ids and its log line.
+import { randomUUID } from 'node:crypto'
+import { createMiddleware } from 'hono/factory'
+import { routePath } from 'hono/route'
+import type { AppEnv } from './app.ts'
+import { errorFields, type Log } from './log.ts'
+import { continueTrace } from './trace.ts'
+
+/** What a caller may choose as an id: it ends up in logs and headers. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/
+
+export function describeRequest(name: string, log: Log) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const begun = performance.now()
+    const given = c.req.header('x-request-id') ?? ''
+    const requestId = REQUEST_ID.test(given) ? given : randomUUID()
+    const trace = continueTrace(c.req.header('traceparent'))
+    c.set('requestId', requestId)
+    c.set('trace', trace)
+    await next()
+    c.header('x-request-id', requestId)
+
+    const { status } = c.res
+    // A probe every few seconds that goes well is no news.
+    if (status < 400 && c.req.path.startsWith('/health/')) return
+    log(status >= 500 ? 'error' : 'info', 'request', {
+      function: name,
+      request_id: requestId,
+      trace_id: trace.traceId,
+      span_id: trace.spanId,
+      method: c.req.method,
+      route: routePath(c, -1),
+      status,
+      ms: Math.round((performance.now() - begun) * 10) / 10,
+      user_id: c.get('userId'),
+      ...(status >= 500 && c.error ? errorFields(c.error) : {}),
+    })
+  })
+}

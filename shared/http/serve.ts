@@ -1,0 +1,109 @@
+// A process that serves one app: it listens, and on SIGTERM it drains.
+import { once } from 'node:events'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createAdaptorServer } from '@hono/node-server'
+import { type Env, EnvError, readEnv } from '../env.ts'
+import type { AnyApp, AppDeps } from './app.ts'
+import { errorFields, jsonLog } from './log.ts'
+
+/** Milliseconds. */
+const TIMES = {
+  /** Longer than any proxy keeps an idle connection: otherwise it may send a request into one that was just closed, and answer 502. */
+  keepAlive: 120_000,
+  headers: 15_000,
+  request: 30_000,
+  /** While draining, new requests are still answered for so long: callers learn of the end from the answer, not from a refusal. */
+  lameDuck: 1_000,
+  /** Then running requests have this long to end. */
+  drain: 25_000,
+}
+
+export type Serving = {
+  port: number
+  /** Answers what runs and what still comes in for a moment, then closes. Idempotent. */
+  drain(options?: { lameDuck?: number }): Promise<void>
+}
+
+/** Listens on `port`, or on a free one for 0. @throws Error with `code` EADDRINUSE and the like */
+export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: number; host?: string | undefined }): Promise<Serving> {
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  server.keepAliveTimeout = TIMES.keepAlive
+  server.headersTimeout = TIMES.headers
+  server.requestTimeout = TIMES.request
+  let draining: Promise<void> | undefined
+  server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    if (draining) response.setHeader('connection', 'close')
+  })
+  server.listen(port, host)
+  await once(server, 'listening')
+  const address = server.address()
+
+  async function end(lameDuck: number): Promise<void> {
+    await sleep(lameDuck)
+    const closed = once(server, 'close')
+    server.close()
+    const late = setTimeout(() => server.closeAllConnections(), TIMES.drain)
+    await closed
+    clearTimeout(late)
+  }
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    drain: ({ lameDuck = TIMES.lameDuck } = {}) => (draining ??= end(lameDuck)),
+  }
+}
+
+/** @throws Error with `code` EADDRINUSE and the like, when nothing could listen there */
+export async function assertFree(port: number, host: string): Promise<void> {
+  const probe = createServer().listen(port, host)
+  await once(probe, 'listening')
+  probe.close()
+  await once(probe, 'close')
+}
+
+/**
+ * The whole of a function's `main.ts`: environment -> dependencies -> server. Ends the process with one line when the environment is
+ * wrong, and with status 0 when it has drained after SIGTERM or SIGINT; a second signal ends it at once.
+ */
+export async function main<D extends AppDeps>(
+  environment: NodeJS.ProcessEnv,
+  build: (env: Env) => { deps: D; app: Pick<AnyApp, 'fetch'> },
+): Promise<void> {
+  try {
+    const env = readEnv(environment)
+    const { deps, app } = build(env)
+    // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
+    deps.db.$connect().catch(() => {})
+    const serving = await serve(app, { port: env.PORT, host: env.HOST })
+    deps.log('info', 'listening', { port: serving.port })
+    onStop(async () => {
+      await serving.drain()
+      await deps.db.$disconnect()
+      deps.log('info', 'stopped')
+    })
+  } catch (error) {
+    endWith(error)
+  }
+}
+
+/** Runs `stop` on the first SIGTERM or SIGINT, then ends the process; a second one ends it at once. */
+export function onStop(stop: () => Promise<void>): void {
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1)
+      stopping = true
+      stop().then(() => process.exit(0), endWith)
+    })
+  }
+}
+
+/** One line for people when the environment is to blame, one line of JSON for everything else. */
+export function endWith(error: unknown): never {
+  if (error instanceof EnvError || (error instanceof Error && /^[A-Z_]+: /.test(error.message))) process.stderr.write(`${error.message}\n`)
+  else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
+    process.stderr.write(`PORT: ${'port' in error ? error.port : ''} is already in use\n`)
+  else jsonLog('error', 'failed', errorFields(error))
+  process.exit(1)
+}

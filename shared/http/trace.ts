@@ -1,0 +1,17 @@
+// W3C Trace Context: a request continues its caller's trace, or begins one.
+import { randomBytes } from 'node:crypto'
+
+export type Trace = { traceId: string; spanId: string; flags: string }
+
+/** Version 00 of https://www.w3.org/TR/trace-context/#traceparent-header; all-zero ids are invalid. */
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
+
+/** The trace that a `traceparent` header names, with a span of our own; a new trace without a valid one. */
+export function continueTrace(traceparent: string | undefined): Trace {
+  const [, traceId = randomBytes(16).toString('hex'), flags = '00'] = TRACEPARENT.exec(traceparent ?? '') ?? []
+  return { traceId, spanId: randomBytes(8).toString('hex'), flags }
+}
+
+export function toTraceparent({ traceId, spanId, flags }: Trace): string {
+  return `00-${traceId}-${spanId}-${flags}`
+}

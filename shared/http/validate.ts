@@ -1,0 +1,96 @@
+// Every input passes a strict schema before anything else sees it: the body, the query string, the parts of the path.
+import { zValidator } from '@hono/zod-validator'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import { AppError, type Issue } from '../errors.ts'
+import { annotate } from './route.ts'
+
+/**
+ * A JSON body (RFC 8259: UTF-8, nothing else).
+ * 415 for another content type, 400 for what is no JSON, 422 with every issue for what does not match the schema.
+ */
+export function body<S extends z.ZodObject>(schema: S, { optional = false } = {}) {
+  const validate = zValidator('json', schema, refuse)
+  const withText: typeof validate = async (c, next) => {
+    await readJsonText(c, optional)
+    return validate(c, next)
+  }
+  return annotate(withText, {
+    inputs: [{ in: 'json', schema, optional }],
+    errors: ['malformed', 'too_large', 'unsupported_media_type', 'invalid'],
+  })
+}
+
+/** The query string: each parameter once, and none that the schema does not know. */
+export function query<S extends z.ZodObject>(schema: S) {
+  return annotate(zValidator('query', readingNumbers(schema), refuse), { inputs: [{ in: 'query', schema }], errors: ['invalid'] })
+}
+
+/** The named parts of the path, other than the user's id: `owner` looks after that. */
+export function path<S extends z.ZodRawShape>(schema: z.ZodObject<S>) {
+  const validate = zValidator('param', z.object(schema.shape), refuse)
+  return annotate(validate, { inputs: [{ in: 'path', schema }], errors: ['invalid'] })
+}
+
+/**
+ * Decoded here, because the platform's decoder silently replaces what is no UTF-8. What is left in the request's cache is what Hono's
+ * own `c.req.json()` reads.
+ */
+async function readJsonText(c: Context, optional: boolean): Promise<void> {
+  const bytes = await c.req.raw.arrayBuffer()
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (bytes.byteLength === 0) {
+    if (optional) return keepText(c, '{}')
+    throw new AppError('malformed', 'A JSON body is needed.')
+  }
+  if (type !== 'application/json') throw new AppError('unsupported_media_type', 'The body must be sent as application/json.')
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    JSON.parse(text)
+    keepText(c, text)
+  } catch (error) {
+    throw new AppError('malformed', 'The body is not valid JSON in UTF-8.', { cause: error })
+  }
+}
+
+/** Hono's types say that the cache holds values; it holds promises of them. */
+function keepText(c: Context, text: string): void {
+  Object.assign(c.req.bodyCache, { text: Promise.resolve(text) })
+}
+
+function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
+  if (result.error) throw asInvalid(result.error)
+}
+
+/** What a schema found wrong, as an error whose detail is its first finding. */
+export function asInvalid(error: z.core.$ZodError): AppError {
+  const issues = error.issues.flatMap(toIssues)
+  const [first] = issues
+  return new AppError('invalid', first ? `${first.pointer.slice(1) || 'The input'} ${first.detail}.` : 'The input is not valid.', {
+    issues,
+  })
+}
+
+function toIssues(issue: z.core.$ZodIssue): Issue[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ pointer: pointerTo([...issue.path, key]), detail: 'is not a field known here' }))
+  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+  return [{ pointer: pointerTo(issue.path), detail: missing ? 'is required' : lowerFirst(issue.message) }]
+}
+
+/** RFC 6901, section 3. */
+const pointerTo = (path: PropertyKey[]) => path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)
+
+/** A query string holds text: where the schema wants a number, text that looks like one is taken as one. Outside, nothing changes. */
+function readingNumbers<S extends z.ZodObject>(schema: S): S {
+  const shape = Object.entries(schema.shape).map(([name, field]) => [name, isNumber(field) ? z.preprocess(asNumber, field) : field])
+  return z.strictObject(Object.fromEntries(shape)) as unknown as S
+}
+
+const asNumber = (value: unknown) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value)
+
+function isNumber(field: z.core.$ZodType): boolean {
+  if (field instanceof z.ZodOptional || field instanceof z.ZodDefault) return isNumber(field.def.innerType)
+  return field instanceof z.ZodNumber
+}

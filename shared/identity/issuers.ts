@@ -1,0 +1,121 @@
+// Whose tokens are good: one table of issuers. A token's `iss` picks exactly one profile, which says what it must look like; keys are
+// never tried in turn (RFC 8725, section 3).
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { z } from 'zod'
+import { AppError } from '../errors.ts'
+import type { Actor } from '../operations/operation.ts'
+import { ACCESS_TOKEN_TYPE, type OwnIssuer } from './tokens.ts'
+
+export type ForeignIssuer = {
+  issuer: string
+  audience: string
+  /** Where the issuer publishes its public keys (RFC 7517). */
+  jwksUrl: string
+}
+
+export type VerifyToken = (token: string) => Promise<Actor>
+
+/** No token of ours or of Better Auth comes near; a longer one is not even decoded. */
+const MAX_TOKEN_LENGTH = 8192
+
+type Profile = {
+  /** What `typ` the header may have; undefined for none at all. */
+  types: ReadonlySet<string | undefined>
+  options: JWTVerifyOptions
+  key: JWTVerifyGetKey
+  claims: z.ZodType<Claims>
+  foreign: boolean
+}
+type Claims = { sub: string; exp: number; email?: string | null | undefined; name?: string | null | undefined }
+
+/** The form of our own accounts' ids (RFC 9562, UUIDv7). A foreign subject in that form is refused: it could name one of them. */
+const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
+
+const seconds = z.number().int().positive().max(253_402_300_799)
+const claims = {
+  exp: seconds,
+  email: z.string().max(254).nullish().catch(null),
+  name: z.string().max(255).nullish().catch(null),
+}
+const OwnClaims = z.object({ ...claims, sub: z.string().regex(OWN_ID), iat: seconds, jti: z.string() })
+const ForeignClaims = z.object({
+  ...claims,
+  sub: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[^\p{C}/\\]+$/u)
+    .refine((sub) => !OWN_ID.test(sub)),
+})
+
+/**
+ * Verifies access tokens of our own and, if there is one, of a foreign issuer. Never looks into the database.
+ * The verifier throws AppError `unauthenticated` for a token that is not good, `unavailable` when the issuer's keys cannot be fetched.
+ */
+export function makeTokenVerifier(own: OwnIssuer, foreign: ForeignIssuer | undefined, clock: () => Date): VerifyToken {
+  const profiles = new Map<string, Profile>([[own.issuer, ownProfile(own)]])
+  if (foreign) {
+    if (profiles.has(foreign.issuer)) throw new Error(`BETTER_AUTH_ISSUER: ${foreign.issuer} is the name of our own issuer`)
+    profiles.set(foreign.issuer, foreignProfile(foreign))
+  }
+  return async function verifyToken(token) {
+    try {
+      if (token.length > MAX_TOKEN_LENGTH) throw refused()
+      const { iss } = decodeJwt(token)
+      const profile = typeof iss === 'string' ? profiles.get(iss) : undefined
+      const { typ, kid } = decodeProtectedHeader(token)
+      if (!profile?.types.has(typ) || typeof kid !== 'string') throw refused()
+      const { payload } = await jwtVerify(token, profile.key, { ...profile.options, currentDate: clock() })
+      const { sub, exp, email, name } = profile.claims.parse(payload)
+      return {
+        userId: sub,
+        issuer: profile.foreign ? (iss ?? null) : null,
+        email: email ?? null,
+        name: name ?? null,
+        expiresAt: new Date(exp * 1000),
+      }
+    } catch (error) {
+      if (error instanceof AppError) throw error
+      throw error instanceof errors.JWTExpired ? new AppError('unauthenticated', 'The access token has expired.') : refused(error)
+    }
+  }
+}
+
+/** The same answer whatever was wrong with it: an attacker learns nothing from trying. */
+const refused = (cause?: unknown) => new AppError('unauthenticated', 'The access token is not valid.', { cause })
+
+function ownProfile({ keys, issuer, audience }: OwnIssuer): Profile {
+  return {
+    types: new Set([ACCESS_TOKEN_TYPE]),
+    options: { algorithms: ['HS256'], issuer, audience },
+    key: async ({ kid }) => {
+      const secret = keys.secrets.get(kid ?? '')
+      if (!secret) throw refused()
+      return secret
+    },
+    claims: OwnClaims,
+    foreign: false,
+  }
+}
+
+function foreignProfile({ issuer, audience, jwksUrl }: ForeignIssuer): Profile {
+  const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 3_000, cooldownDuration: 30_000, cacheMaxAge: 600_000 })
+  return {
+    // Better Auth's tokens have no `typ`; its cookie cache, signed with the same keys, has `better-auth.session-cache+jwt`.
+    types: new Set([undefined, 'JWT']),
+    options: { algorithms: ['EdDSA'], issuer, audience },
+    key: async (header, token) => {
+      try {
+        return await keys(header, token)
+      } catch (error) {
+        if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error
+        throw new AppError('unavailable', "The token issuer's keys cannot be fetched at the moment. Please try again.", {
+          retryAfter: 5,
+          cause: error,
+        })
+      }
+    },
+    claims: ForeignClaims,
+    foreign: true,
+  }
+}

@@ -1,0 +1,50 @@
+// One capability = one operation: a plain typed function that carries its own description. REST, chat and MCP are faces of it.
+import type { Db } from '@todo/prisma'
+import type { z } from 'zod'
+import type { ErrorKind } from '../errors.ts'
+
+/** Who asks, as the verified token says. The only source of a user's id anywhere. */
+export type Actor = {
+  userId: string
+  /** The foreign issuer's `iss`; null for our own accounts. */
+  issuer: string | null
+  email: string | null
+  /** A display name, when the token carries one. */
+  name: string | null
+  /** When the token ends. */
+  expiresAt: Date
+}
+
+export type Context = { db: Db; clock: () => Date }
+export type UserContext = Context & { actor: Actor }
+
+/** `read` changes nothing, `write` can be undone by another call, `destroy` cannot. */
+export type Effect = 'read' | 'write' | 'destroy'
+
+export type OperationSpec<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> = {
+  /** How models call it: snake_case, unique. */
+  name: string
+  /** One sentence for people and models alike. */
+  summary: string
+  description?: string
+  effect: Effect
+  /** Calling it twice with the same input ends where calling it once does. */
+  idempotent?: boolean
+  input: Input
+  output: Output
+  /** The kinds of AppError it throws by itself, beyond what reading its input may give. */
+  errors?: readonly ErrorKind[]
+}
+
+export type Operation<Ctx, Input extends z.ZodType, Output extends z.ZodType> = {
+  /** The input is parsed already: every face does so before it calls. */
+  (ctx: Ctx, input: z.output<Input>): Promise<z.output<Output>>
+  spec: OperationSpec<Input, Output>
+}
+
+export function operation<Ctx, Input extends z.ZodType, Output extends z.ZodType>(
+  spec: OperationSpec<Input, Output>,
+  run: (ctx: Ctx, input: z.output<Input>) => Promise<z.output<Output>>,
+): Operation<Ctx, Input, Output> {
+  return Object.assign((ctx: Ctx, input: z.output<Input>) => run(ctx, input), { spec })
+}

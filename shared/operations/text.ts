@@ -1,0 +1,29 @@
+// Text as it comes from people: what all strings of the API have in common.
+import { z } from 'zod'
+
+/**
+ * A string of `min` to `max` characters after trimming. A character is a Unicode code point, as in JSON Schema's `maxLength` and in
+ * PostgreSQL, not a UTF-16 unit. NUL and lone surrogates are refused: neither can be stored.
+ */
+export function text(min: number, max: number) {
+  return bounded(z.string().trim(), min, max)
+}
+
+/** The same without trimming: for secrets, where every character counts. */
+export function verbatim(min: number, max: number) {
+  return bounded(z.string(), min, max)
+}
+
+function bounded(schema: z.ZodString, min: number, max: number) {
+  return schema
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'must not contain NUL or lone surrogates')
+    .refine((value) => hasLength(value, min, max), `must have ${min} to ${max} characters`)
+    .meta({ ...(min > 0 ? { minLength: min } : {}), maxLength: max })
+}
+
+function hasLength(value: string, min: number, max: number): boolean {
+  if (value.length < min || value.length > max * 2) return false
+  if (value.length <= max && min <= 1) return true
+  const { length } = [...value]
+  return length >= min && length <= max
+}

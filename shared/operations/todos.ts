@@ -1,0 +1,239 @@
+// Todos: the product. Every statement carries the owner's id; what is someone else's does not exist here.
+import { Prisma } from '@todo/prisma'
+import { v7 as uuidv7 } from 'uuid'
+import type { z } from 'zod'
+import { AppError, invalid } from '../errors.ts'
+import { constraintOf } from './failure.ts'
+import { operation, type UserContext } from './operation.ts'
+import { type Cursor, parseCursor, sortKey, writeCursor } from './todo-paging.ts'
+import { CompleteTodo, CreateTodo, DeletedTodo, ListTodos, priorities, Todo, TodoPage, TodoRef, UpdateTodo } from './todo-schemas.ts'
+import { provisionUser } from './users.ts'
+
+const { sql, join } = Prisma
+
+export const createTodo = operation(
+  { name: 'add_task', summary: 'Add a todo.', effect: 'write', input: CreateTodo, output: Todo },
+  async (ctx: UserContext, input) => {
+    const id = uuidv7()
+    const now = ctx.clock()
+    const values = assignments(input, now, sql`NULL`)
+    const insert = () => ctx.db.$queryRaw<Row[]>`
+      INSERT INTO todos (id, user_id, created_at, updated_at, ${names(values)})
+      VALUES (${id}::uuid, ${ctx.actor.userId}, ${now}, ${now}, ${join(values.map(({ value }) => value))})
+      RETURNING ${columns}`
+    return only(await withOwner(ctx, () => refusals(insert)))
+  },
+)
+
+export const getTodo = operation(
+  { name: 'get_task', summary: 'Show one todo.', effect: 'read', input: TodoRef, output: Todo, errors: ['not_found'] },
+  async (ctx: UserContext, { todo_id }) =>
+    only(await ctx.db.$queryRaw<Row[]>`SELECT ${columns} FROM todos WHERE id = ${todo_id}::uuid AND user_id = ${ctx.actor.userId}`),
+)
+
+export const listTodos = operation(
+  {
+    name: 'list_tasks',
+    summary: 'List todos, filtered and sorted, a page at a time.',
+    description: 'Pass `next_cursor` as `cursor`, with the same sort and filters, for the page that follows; it is null on the last one.',
+    effect: 'read',
+    input: ListTodos,
+    output: TodoPage,
+  },
+  async (ctx: UserContext, { sort, limit, cursor, ...filters }) => {
+    const key = sortKey(sort)
+    const where = [sql`user_id = ${ctx.actor.userId}`, ...conditions(filters)]
+    if (cursor !== undefined) where.push(after(parseCursor(cursor, sort), key))
+    const direction = key.descending ? sql`DESC` : sql`ASC`
+    const rows = await ctx.db.$queryRaw<(Row & { sort_key: string })[]>`
+      SELECT ${columns}, (${key.expression})::text AS sort_key FROM todos
+      WHERE ${join(where, ' AND ')}
+      ORDER BY ${key.expression} ${direction}, id ${direction}
+      LIMIT ${limit + 1}`
+    const page = rows.slice(0, limit)
+    const last = rows.length > limit ? page.at(-1) : undefined
+    return {
+      todos: page.map(toTodo),
+      count: page.length,
+      next_cursor: last ? writeCursor({ sort, key: last.sort_key, id: last.id }) : null,
+    }
+  },
+)
+
+export const updateTodo = operation(
+  {
+    name: 'update_task',
+    summary: 'Change a todo: fields that are not sent stay as they are, null clears one.',
+    effect: 'write',
+    idempotent: true,
+    input: UpdateTodo,
+    output: Todo,
+    errors: ['not_found'],
+  },
+  async (ctx: UserContext, { todo_id, ...changes }) => {
+    const now = ctx.clock()
+    const values = assignments(changes, now, sql`completed_at`)
+    if (values.length === 0) return getTodo(ctx, { todo_id })
+    return only(await change(ctx, todo_id, values, now))
+  },
+)
+
+export const completeTodo = operation(
+  {
+    name: 'complete_task',
+    summary: 'Complete a todo (`completed: true`), reopen it (`false`), or toggle it (nothing sent).',
+    effect: 'write',
+    input: CompleteTodo,
+    output: Todo,
+    errors: ['not_found'],
+  },
+  async (ctx: UserContext, { todo_id, completed }) => {
+    const now = ctx.clock()
+    const completedAt =
+      completed === undefined
+        ? sql`CASE WHEN completed_at IS NULL THEN ${now}::timestamptz END`
+        : completion(completed, now, sql`completed_at`)
+    return only(await change(ctx, todo_id, [{ column: 'completed_at', value: completedAt }], now))
+  },
+)
+
+export const deleteTodo = operation(
+  {
+    name: 'delete_task',
+    summary: 'Delete a todo for good.',
+    effect: 'destroy',
+    input: TodoRef,
+    output: DeletedTodo,
+    errors: ['not_found'],
+  },
+  async (ctx: UserContext, { todo_id }) => {
+    const deleted = await ctx.db.$executeRaw`DELETE FROM todos WHERE id = ${todo_id}::uuid AND user_id = ${ctx.actor.userId}`
+    if (deleted === 0) throw notFound()
+    return { success: true as const, message: 'Todo deleted successfully' }
+  },
+)
+
+/** A todo as a row in nearly its shape on the wire. */
+type Row = {
+  id: string
+  user_id: string
+  title: string
+  description: string | null
+  completed_at: Date | null
+  priority: number
+  tags: string[]
+  due_date: string | null
+  due_time: string | null
+  time_zone: string | null
+  created_at: Date
+  updated_at: Date
+}
+
+const columns = sql`id, user_id, title, description, completed_at, priority, tags, due_date::text, to_char(due_time, 'HH24:MI') AS due_time,
+  time_zone, created_at, updated_at`
+
+function toTodo(row: Row): Todo {
+  return {
+    id: row.id,
+    user_id: row.user_id,
+    title: row.title,
+    description: row.description,
+    completed: row.completed_at !== null,
+    completed_at: row.completed_at?.toISOString() ?? null,
+    priority: priorities[row.priority - 1] ?? null,
+    tags: row.tags,
+    due_date: row.due_date,
+    due_time: row.due_time,
+    time_zone: row.time_zone,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  }
+}
+
+function only([row]: Row[]): Todo {
+  if (!row) throw notFound()
+  return toTodo(row)
+}
+
+/** The same for what never was and for what is someone else's. */
+const notFound = () => new AppError('not_found', 'There is no such todo.')
+
+type Assignment = { column: string; value: Prisma.Sql }
+const names = (values: Assignment[]) => join(values.map(({ column }) => Prisma.raw(column)))
+
+/** What an input sets: a column for each field that was sent, and no other. `since` is when the todo was completed before. */
+function assignments(input: Partial<z.output<typeof CreateTodo>>, now: Date, since: Prisma.Sql): Assignment[] {
+  const { title, description, completed, priority, tags, due_date, due_time, time_zone } = input
+  const values: Record<string, Prisma.Sql | undefined> = {
+    title: title === undefined ? undefined : sql`${title}::text`,
+    description: description === undefined ? undefined : sql`${description}::text`,
+    completed_at: completed === undefined ? undefined : completion(completed, now, since),
+    priority: priority === undefined ? undefined : sql`${priority === null ? 0 : priorities.indexOf(priority) + 1}::smallint`,
+    tags: tags === undefined ? undefined : sql`${[...new Set(tags)]}::text[]`,
+    due_date: due_date === undefined ? undefined : sql`${due_date}::date`,
+    due_time: due_time === undefined ? undefined : sql`${due_time}::time`,
+    time_zone: time_zone === undefined ? undefined : sql`${time_zone}::text`,
+  }
+  return Object.entries(values).flatMap(([column, value]) => (value ? [{ column, value }] : []))
+}
+
+/** Completing what is complete keeps the moment it was completed at. */
+const completion = (completed: boolean, now: Date, since: Prisma.Sql) =>
+  completed ? sql`COALESCE(${since}, ${now}::timestamptz)` : sql`NULL::timestamptz`
+
+/**
+ * One statement, so that parallel changes follow one another. `updated_at` moves when and only when a value does, and always forward,
+ * even within one millisecond or between two machines' clocks.
+ */
+function change(ctx: UserContext, id: string, values: Assignment[], now: Date): Promise<Row[]> {
+  const set = values.map(({ column, value }) => sql`${Prisma.raw(column)} = ${value}`)
+  const sent = join(values.map(({ value }) => value))
+  return refusals(
+    () => ctx.db.$queryRaw<Row[]>`
+      UPDATE todos SET ${join(set)}, updated_at = CASE
+        WHEN ROW(${names(values)}) IS DISTINCT FROM ROW(${sent})
+        THEN GREATEST(${now}::timestamptz, updated_at + interval '1 millisecond') ELSE updated_at END
+      WHERE id = ${id}::uuid AND user_id = ${ctx.actor.userId}
+      RETURNING ${columns}`,
+  )
+}
+
+type Filters = Omit<z.output<typeof ListTodos>, 'sort' | 'limit' | 'cursor'>
+
+function conditions({ status, priority, tag, q, due_before, due_after }: Filters): Prisma.Sql[] {
+  const where: Prisma.Sql[] = []
+  if (status === 'pending') where.push(sql`completed_at IS NULL`)
+  if (status === 'completed') where.push(sql`completed_at IS NOT NULL`)
+  if (priority !== undefined) where.push(sql`priority = ${priorities.indexOf(priority) + 1}`)
+  if (tag !== undefined) where.push(sql`tags @> ${[tag]}::text[]`)
+  if (q) where.push(sql`(title || E'\\n' || COALESCE(description, '')) ILIKE ${`%${q.replace(/[\\%_]/g, '\\$&')}%`}`)
+  if (due_before !== undefined) where.push(sql`due_date < ${due_before}::date`)
+  if (due_after !== undefined) where.push(sql`due_date > ${due_after}::date`)
+  return where
+}
+
+function after(cursor: Cursor, key: ReturnType<typeof sortKey>): Prisma.Sql {
+  const place = sql`(${cursor.key}::${key.type}, ${cursor.id}::uuid)`
+  return key.descending ? sql`(${key.expression}, id) < ${place}` : sql`(${key.expression}, id) > ${place}`
+}
+
+/** Rules that only the row can judge, when the fields that were sent meet the ones that were there. */
+async function refusals<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (constraintOf(error) === 'todos_due_time_needs_date') throw invalid('/due_time', 'A due_time needs a due_date: clear or set both.')
+    throw error
+  }
+}
+
+/** A foreign issuer's user has no row until the first write. */
+async function withOwner<T>(ctx: UserContext, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if (constraintOf(error) !== 'todos_user_id_fkey') throw error
+    await provisionUser(ctx)
+    return write()
+  }
+}

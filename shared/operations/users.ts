@@ -1,0 +1,166 @@
+// Accounts: our own, and those that a foreign issuer vouches for.
+import { v7 as uuidv7 } from 'uuid'
+import { z } from 'zod'
+import { AppError } from '../errors.ts'
+import { constraintOf } from './failure.ts'
+import { type Context, operation, type UserContext } from './operation.ts'
+import { text, verbatim } from './text.ts'
+
+/** What registering and logging in need besides the database. */
+export type AccountContext = Context & {
+  passwords: {
+    hash(password: string): Promise<string>
+    /** Takes the same time when there is no hash to compare with. */
+    verify(hash: string | undefined, password: string): Promise<boolean>
+  }
+  /** An access token and its lifetime in seconds. */
+  issueToken(user: { id: string; email: string }): Promise<{ token: string; expiresIn: number }>
+}
+
+/** Normalised: no surrounding space, lower case throughout. Two spellings of one address are one account. */
+const Email = z.string().trim().toLowerCase().max(254).check(z.email())
+const Username = text(1, 50)
+  .refine((value) => !/\p{C}/u.test(value), 'must not contain control or invisible characters')
+  .describe('Unique, whatever the case')
+const NewPassword = verbatim(8, 128).describe('8 to 128 characters')
+
+const example = {
+  id: '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4',
+  email: 'ada@example.com',
+  username: 'ada',
+  created_at: '2027-01-10T08:15:30.123Z',
+}
+
+export const Account = z
+  .strictObject({ id: z.string(), email: z.string(), username: z.string(), created_at: z.iso.datetime() })
+  .meta({ id: 'Account', example })
+
+export const Register = z
+  .strictObject({ email: Email, username: Username, password: NewPassword })
+  .meta({ example: { email: 'ada@example.com', username: 'ada', password: 'correct horse battery' } })
+
+export const Login = z
+  .strictObject({ email: Email, password: verbatim(1, 1024) })
+  .meta({ example: { email: 'ada@example.com', password: 'correct horse battery' } })
+
+export const Session = z
+  .strictObject({
+    access_token: z.string(),
+    token_type: z.literal('bearer'),
+    expires_in: z.int().describe('Seconds'),
+    user: Account,
+  })
+  .meta({
+    id: 'Session',
+    example: { access_token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.c2ln', token_type: 'bearer', expires_in: 1800, user: example },
+  })
+
+export const Profile = z
+  .strictObject({
+    user_id: z.string(),
+    email: z.string().nullable(),
+    username: z.string().nullable().describe("null for a foreign issuer's user without one"),
+    created_at: z.iso.datetime(),
+  })
+  .meta({
+    id: 'Profile',
+    example: { user_id: example.id, email: example.email, username: example.username, created_at: example.created_at },
+  })
+
+export const TokenStatus = z
+  .strictObject({ valid: z.literal(true), user_id: z.string(), message: z.string(), expires_at: z.iso.datetime() })
+  .meta({
+    id: 'TokenStatus',
+    example: { valid: true, user_id: example.id, message: 'Token is valid', expires_at: '2027-01-10T08:45:30.000Z' },
+  })
+
+const Nothing = z.strictObject({})
+
+export const registerUser = operation(
+  { name: 'register', summary: 'Create an account.', effect: 'write', input: Register, output: Account, errors: ['conflict', 'throttled'] },
+  async ({ db, passwords, clock }: AccountContext, { email, username, password }) => {
+    const passwordHash = await passwords.hash(password)
+    try {
+      const user = await db.user.create({
+        data: { id: uuidv7(), email, username, usernameKey: usernameKey(username), passwordHash, createdAt: clock() },
+      })
+      return { id: user.id, email, username, created_at: user.createdAt.toISOString() }
+    } catch (error) {
+      throw taken(constraintOf(error)) ?? error
+    }
+  },
+)
+
+export const loginUser = operation(
+  {
+    name: 'login',
+    summary: 'Exchange an email address and a password for an access token.',
+    effect: 'read',
+    input: Login,
+    output: Session,
+    errors: ['unauthenticated', 'throttled'],
+  },
+  async ({ db, passwords, issueToken }: AccountContext, { email, password }) => {
+    const user = await db.user.findUnique({ where: { email } })
+    const matches = await passwords.verify(user?.passwordHash ?? undefined, password)
+    if (!user?.username || !matches) throw new AppError('unauthenticated', 'Email or password is incorrect.')
+    const { token, expiresIn } = await issueToken({ id: user.id, email })
+    return {
+      access_token: token,
+      token_type: 'bearer' as const,
+      expires_in: expiresIn,
+      user: { id: user.id, email, username: user.username, created_at: user.createdAt.toISOString() },
+    }
+  },
+)
+
+export const getProfile = operation(
+  { name: 'who_am_i', summary: 'Show the account behind the token.', effect: 'read', input: Nothing, output: Profile },
+  async (ctx: UserContext) => {
+    const { db, actor } = ctx
+    const user = (await db.user.findUnique({ where: { id: actor.userId, issuer: actor.issuer } })) ?? (await provisionUser(ctx))
+    return { user_id: user.id, email: user.email ?? actor.email, username: user.username, created_at: user.createdAt.toISOString() }
+  },
+)
+
+export const validateToken = operation(
+  {
+    name: 'validate_token',
+    summary: 'Say whether the token is good, and until when.',
+    effect: 'read',
+    input: Nothing,
+    output: TokenStatus,
+  },
+  async ({ actor }: UserContext) => ({
+    valid: true as const,
+    user_id: actor.userId,
+    message: 'Token is valid',
+    expires_at: actor.expiresAt.toISOString(),
+  }),
+)
+
+/**
+ * Gives a foreign issuer's user the row that their data hangs on. Safe to call twice, and at once.
+ * @throws AppError `unauthenticated` when the account was ours and is gone, or belongs to another issuer.
+ */
+export async function provisionUser({ db, actor, clock }: UserContext) {
+  const gone = () => new AppError('unauthenticated', 'This account no longer exists.')
+  if (actor.issuer === null) throw gone()
+  const { userId: id, issuer, name: username } = actor
+  await db.user.createMany({ data: { id, issuer, username, createdAt: clock() }, skipDuplicates: true })
+  const user = await db.user.findUnique({ where: { id, issuer } })
+  if (!user) throw gone()
+  return user
+}
+
+/** How usernames are compared: NFKC, so that look-alike spellings of one name are one, and without case. */
+function usernameKey(username: string): string {
+  return username.normalize('NFKC').toLowerCase()
+}
+
+function taken(constraint: string | undefined): AppError | undefined {
+  const field = { users_email_key: 'email', users_username_key_key: 'username' }[constraint ?? '']
+  if (!field) return undefined
+  const detail = field === 'email' ? 'This email address is already registered.' : 'This username is already taken.'
+  return new AppError('conflict', detail, { issues: [{ pointer: `/${field}`, detail }] })
+}

@@ -1,0 +1,21 @@
+// Vitest's global set-up: one PostgreSQL of its own for the whole run, gone afterwards.
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { startEmbedded } from '@todo/prisma/embedded'
+import { migrate } from '@todo/prisma/migrate'
+import type { TestProject } from 'vitest/node'
+
+export default async function setup(project: TestProject) {
+  const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-test-'))
+  // The server may run as another user than the one that owns the directory.
+  await fs.chmod(directory, 0o711)
+  const server = await startEmbedded({ directory: path.join(directory, 'postgres'), durable: false })
+  const url = await server.database('todo')
+  await migrate({ url })
+  project.provide('databaseUrl', url)
+  return async () => {
+    await server.stop()
+    await fs.rm(directory, { recursive: true, force: true })
+  }
+}

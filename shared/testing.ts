@@ -1,0 +1,65 @@
+// What tests are made of: the real database, really signed tokens, a fresh user each. No mocks.
+import { randomUUID } from 'node:crypto'
+import { createDb } from '@todo/prisma'
+import { v7 as uuidv7 } from 'uuid'
+import { inject } from 'vitest'
+import { makeAuthDeps } from '../functions/auth/deps.ts'
+import { type Deps, makeDeps } from './deps.ts'
+import { type Env, ownIssuer, readEnv } from './env.ts'
+import type { LogFields } from './http/log.ts'
+import { makeTokenIssuer } from './identity/tokens.ts'
+import type { UserContext } from './operations/operation.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    databaseUrl: string
+  }
+}
+
+export const SECRET = 'a secret that only the tests know: 0123456789'
+
+/** The environment that the tests' processes and apps run in. */
+export function testEnvironment(overrides: Record<string, string> = {}): Record<string, string> {
+  return {
+    DATABASE_URL: inject('databaseUrl'),
+    BETTER_AUTH_SECRET: SECRET,
+    CORS_ORIGINS: 'https://app.example.com',
+    DATABASE_POOL_SIZE: '4',
+    PORT: '0',
+    HOST: '127.0.0.1',
+    ...overrides,
+  }
+}
+
+export type LogLine = { level: string; message: string; fields: LogFields }
+
+/** Dependencies for apps called in process; `lines` collects what they log. */
+export function testDeps(overrides: Record<string, string> = {}) {
+  const env: Env = readEnv(testEnvironment(overrides))
+  const lines: LogLine[] = []
+  const deps: Deps = makeDeps(env, (level, message, fields = {}) => lines.push({ level, message, fields }))
+  return { env, lines, deps, auth: makeAuthDeps(env, deps), issueToken: makeTokenIssuer(ownIssuer(env), deps.clock) }
+}
+
+export type TestUser = { id: string; email: string; username: string; token: string; headers: { authorization: string } }
+
+/** An account of our own that no other test knows, with a token that is good for half an hour. */
+export async function newUser({ deps, issueToken }: Pick<ReturnType<typeof testDeps>, 'deps' | 'issueToken'>): Promise<TestUser> {
+  const id = uuidv7()
+  const username = `user-${randomUUID()}`
+  const email = `${username}@example.com`
+  await deps.db.user.create({ data: { id, email, username, usernameKey: username, passwordHash: 'none: nobody logs in here' } })
+  const { token } = await issueToken({ id, email })
+  return { id, email, username, token, headers: { authorization: `Bearer ${token}` } }
+}
+
+/** What an operation is called with on a user's behalf. */
+export function contextOf(deps: Deps, user: Pick<TestUser, 'id' | 'email'>, clock = deps.clock): UserContext {
+  return {
+    db: deps.db,
+    clock,
+    actor: { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(Date.now() + 60_000) },
+  }
+}
+
+export { createDb }

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['functions/**/*.test.ts', 'shared/**/*.test.ts', 'prisma/**/*.test.ts', 'knative/**/*.test.ts'],
+    globalSetup: 'shared/testing-server.ts',
+    pool: 'threads',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    sequence: { shuffle: true },
+  },
+})
