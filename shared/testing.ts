@@ -1,8 +1,8 @@
 // What tests are made of: the real database, really signed tokens, a fresh user each. No mocks.
 import { randomUUID } from 'node:crypto'
-import { createDb } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { inject } from 'vitest'
+import type { z } from 'zod'
 import { makeAuthDeps } from '../functions/auth/deps.ts'
 import { type Deps, makeDeps } from './deps.ts'
 import { type Env, ownIssuer, readEnv } from './env.ts'
@@ -53,13 +53,16 @@ export async function newUser({ deps, issueToken }: Pick<ReturnType<typeof testD
   return { id, email, username, token, headers: { authorization: `Bearer ${token}` } }
 }
 
+/** An answer's body, checked against the schema it is described by. */
+export async function answer<S extends z.ZodType>(response: Response, schema: S): Promise<z.output<S>> {
+  return schema.parse(await response.json())
+}
+
 /** What an operation is called with on a user's behalf. */
 export function contextOf(deps: Deps, user: Pick<TestUser, 'id' | 'email'>, clock = deps.clock): UserContext {
   return {
     db: deps.db,
     clock,
-    actor: { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(Date.now() + 60_000) },
+    actor: { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(Date.now() + 60_000), readOnly: false },
   }
 }
-
-export { createDb }

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { newUser, testDeps } from '../../shared/testing.ts'
+import { Todo } from '../../shared/operations/todo-schemas.ts'
+import { answer, newUser, testDeps } from '../../shared/testing.ts'
 import { todosApp } from './app.ts'
 
 const world = testDeps()
@@ -31,7 +32,7 @@ describe('todos over HTTP', () => {
       ),
     )
     expect(created.status).toBe(201)
-    const todo = await created.json()
+    const todo = await answer(created, Todo)
     expect(todo).toMatchObject({
       user_id: user.id,
       title: 'Buy milk',
@@ -48,7 +49,7 @@ describe('todos over HTTP', () => {
     const list = await app.request(base, { headers: user.headers })
     expect(await list.json()).toEqual({ todos: [todo], count: 1, next_cursor: null })
     const put = await app.request(`${base}/${todo.id}`, json({ description: 'x' }, user.headers, 'PUT'))
-    const changed = await put.json()
+    const changed = await answer(put, Todo)
     expect(changed).toEqual({ ...todo, description: 'x', updated_at: expect.any(String) })
     expect(changed.updated_at > todo.updated_at).toBe(true)
     const same = await app.request(`${base}/${todo.id}`, json({ description: 'x' }, user.headers, 'PATCH'))

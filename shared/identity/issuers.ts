@@ -24,9 +24,10 @@ type Profile = {
   options: JWTVerifyOptions
   key: JWTVerifyGetKey
   claims: z.ZodType<Claims>
+  issuer: string
   foreign: boolean
 }
-type Claims = { sub: string; exp: number; email?: string | null | undefined; name?: string | null | undefined }
+type Claims = { sub: string; exp: number; email?: string | null | undefined; name?: string | null | undefined; scope?: string | undefined }
 
 /** The form of our own accounts' ids (RFC 9562, UUIDv7). A foreign subject in that form is refused: it could name one of them. */
 const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
@@ -36,6 +37,7 @@ const claims = {
   exp: seconds,
   email: z.string().max(254).nullish().catch(null),
   name: z.string().max(255).nullish().catch(null),
+  scope: z.string().max(1000).optional(),
 }
 const OwnClaims = z.object({ ...claims, sub: z.string().regex(OWN_ID), iat: seconds, jti: z.string() })
 const ForeignClaims = z.object({
@@ -66,19 +68,26 @@ export function makeTokenVerifier(own: OwnIssuer, foreign: ForeignIssuer | undef
       const { typ, kid } = decodeProtectedHeader(token)
       if (!profile?.types.has(typ) || typeof kid !== 'string') throw refused()
       const { payload } = await jwtVerify(token, profile.key, { ...profile.options, currentDate: clock() })
-      const { sub, exp, email, name } = profile.claims.parse(payload)
+      const { sub, exp, email, name, scope } = profile.claims.parse(payload)
       return {
         userId: sub,
-        issuer: profile.foreign ? (iss ?? null) : null,
+        issuer: profile.foreign ? profile.issuer : null,
         email: email ?? null,
         name: name ?? null,
         expiresAt: new Date(exp * 1000),
+        readOnly: isReadOnly(scope),
       }
     } catch (error) {
       if (error instanceof AppError) throw error
       throw error instanceof errors.JWTExpired ? new AppError('unauthenticated', 'The access token has expired.') : refused(error)
     }
   }
+}
+
+/** A token without scopes may do everything its user may; one with scopes (RFC 8693, section 4.2) may write only with `todos:write`. */
+function isReadOnly(scope: string | undefined): boolean {
+  const scopes = (scope ?? '').split(' ').filter((name) => name.startsWith('todos:'))
+  return scopes.length > 0 && !scopes.includes('todos:write')
 }
 
 /** The same answer whatever was wrong with it: an attacker learns nothing from trying. */
@@ -94,6 +103,7 @@ function ownProfile({ keys, issuer, audience }: OwnIssuer): Profile {
       return secret
     },
     claims: OwnClaims,
+    issuer,
     foreign: false,
   }
 }
@@ -116,6 +126,7 @@ function foreignProfile({ issuer, audience, jwksUrl }: ForeignIssuer): Profile {
       }
     },
     claims: ForeignClaims,
+    issuer,
     foreign: true,
   }
 }

@@ -1,7 +1,7 @@
 // One capability = one operation: a plain typed function that carries its own description. REST, chat and MCP are faces of it.
 import type { Db } from '@todo/prisma'
 import type { z } from 'zod'
-import type { ErrorKind } from '../errors.ts'
+import { AppError, type ErrorKind } from '../errors.ts'
 
 /** Who asks, as the verified token says. The only source of a user's id anywhere. */
 export type Actor = {
@@ -13,6 +13,8 @@ export type Actor = {
   name: string | null
   /** When the token ends. */
   expiresAt: Date
+  /** The token was given for looking only (scope `todos:read`). */
+  readOnly: boolean
 }
 
 export type Context = { db: Db; clock: () => Date }
@@ -42,9 +44,16 @@ export type Operation<Ctx, Input extends z.ZodType, Output extends z.ZodType> = 
   spec: OperationSpec<Input, Output>
 }
 
-export function operation<Ctx, Input extends z.ZodType, Output extends z.ZodType>(
+/** Makes an operation. A read-only token is refused here, whichever face it came through, unless the operation only reads. */
+export function operation<Ctx extends Context & { actor?: Actor }, Input extends z.ZodType, Output extends z.ZodType>(
   spec: OperationSpec<Input, Output>,
   run: (ctx: Ctx, input: z.output<Input>) => Promise<z.output<Output>>,
 ): Operation<Ctx, Input, Output> {
-  return Object.assign((ctx: Ctx, input: z.output<Input>) => run(ctx, input), { spec })
+  return Object.assign(
+    async (ctx: Ctx, input: z.output<Input>) => {
+      if (ctx.actor?.readOnly && spec.effect !== 'read') throw new AppError('forbidden', 'This access token may only read.')
+      return run(ctx, input)
+    },
+    { spec },
+  )
 }
