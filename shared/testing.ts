@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { inject } from 'vitest'
 import type { z } from 'zod'
-import { makeAuthDeps } from '../functions/auth/deps.ts'
 import { type Deps, makeDeps } from './deps.ts'
 import { type Env, ownIssuer, readEnv } from './env.ts'
 import type { LogFields } from './http/log.ts'
@@ -38,7 +37,7 @@ export function testDeps(overrides: Record<string, string> = {}) {
   const env: Env = readEnv(testEnvironment(overrides))
   const lines: LogLine[] = []
   const deps: Deps = makeDeps(env, (level, message, fields = {}) => lines.push({ level, message, fields }))
-  return { env, lines, deps, auth: makeAuthDeps(env, deps), issueToken: makeTokenIssuer(ownIssuer(env), deps.clock) }
+  return { env, lines, deps, issueToken: makeTokenIssuer(ownIssuer(env), deps.clock) }
 }
 
 export type TestUser = { id: string; email: string; username: string; token: string; headers: { authorization: string } }
