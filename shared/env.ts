@@ -3,77 +3,101 @@ import { z } from 'zod'
 import type { ForeignIssuer } from './identity/issuers.ts'
 import type { OwnIssuer, SigningKeys } from './identity/tokens.ts'
 
-const whole = (min: number, max: number) =>
-  z
+/** Each form of value says in its description what it takes: that is what the README's table and a refusal show. */
+const whole = (min: number, max: number) => {
+  const form = `a whole number from ${min} to ${max}`
+  return z
     .string()
-    .regex(/^\d{1,9}$/, `must be a whole number from ${min} to ${max}`)
+    .regex(/^\d{1,9}$/, `must be ${form}`)
     .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
-const flag = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true')
-const list = z.string().transform((value) =>
-  value
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean),
-)
-const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
+    .refine((value) => value >= min && value <= max, `must be ${form}`)
+    .describe(form)
+}
+const flag = z
+  .enum(['true', 'false'], 'must be true or false')
+  .transform((value) => value === 'true')
+  .describe('true or false')
+const list = z
+  .string()
+  .transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  )
+  .describe('a list, separated by commas')
+const name = z.string().min(1).max(255).describe('1 to 255 characters')
+const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).describe('an https URL; http on loopback')
 const HTTPS_OR_LOOPBACK = /^https:|^http:\/\/(localhost|127\.|\[::1\])/
 
 /** RFC 7518, section 3.2: an HS256 key has at least 256 bits. */
 const secret = z
   .string()
   .refine((value) => Buffer.byteLength(value) >= 32, 'must have at least 32 bytes; `openssl rand -base64 32` makes one')
-const secrets = z.string().transform((value, context): SigningKeys => {
-  const entries = value.split(',').map((entry) => /^\s*(\w{1,32}):(.+?)\s*$/.exec(entry))
-  const pairs = entries.flatMap((match) => (match?.[1] && match[2] ? [[match[1], Buffer.from(match[2])] as const] : []))
-  const sound =
-    pairs.length === entries.length && pairs.every(([, key]) => key.length >= 32) && new Set(pairs.map(([id]) => id)).size === pairs.length
-  if (!sound || !pairs[0]) context.addIssue('must look like "2:new secret,1:old secret", each secret of at least 32 bytes')
-  return { current: pairs[0]?.[0] ?? '', secrets: new Map(pairs) }
-})
+  .describe('at least 32 bytes')
+const secrets = z
+  .string()
+  .transform((value, context): SigningKeys => {
+    const entries = value.split(',').map((entry) => /^\s*(\w{1,32}):(.+?)\s*$/.exec(entry))
+    const pairs = entries.flatMap((match) => (match?.[1] && match[2] ? [[match[1], Buffer.from(match[2])] as const] : []))
+    const sound =
+      pairs.length === entries.length &&
+      pairs.every(([, key]) => key.length >= 32) &&
+      new Set(pairs.map(([id]) => id)).size === pairs.length
+    if (!sound || !pairs[0]) context.addIssue('must look like "2:new secret,1:old secret", each secret of at least 32 bytes')
+    return { current: pairs[0]?.[0] ?? '', secrets: new Map(pairs) }
+  })
+  .describe('`id:secret` pairs, separated by commas; each secret at least 32 bytes')
 
-const variable = <S extends z.ZodType<unknown, string>>(schema: S, meaning: string) => ({ schema: schema.optional(), meaning })
+const variable = <S extends z.ZodType<unknown, string>>(schema: S, meaning: string) => ({
+  schema: schema.optional(),
+  form: schema.description ?? '',
+  meaning,
+})
 const variableOr = <S extends z.ZodType<unknown, string>>(fallback: string, schema: S, meaning: string) => ({
   schema: schema.prefault(fallback as z.input<S>),
   default: fallback,
+  form: schema.description ?? '',
   meaning,
 })
 
 export const variables = {
   PORT: variableOr('8000', whole(0, 65535), 'The port to listen on; 0 picks a free one. Knative sets it'),
-  HOST: variable(z.string().min(1), 'The address to listen on. Default: every address; `npm start` listens on 127.0.0.1'),
+  HOST: variable(name, 'The address to listen on. Default: every address; `npm start` listens on 127.0.0.1'),
   DATABASE_URL: variable(
-    z.string().min(1),
-    'PostgreSQL 15 or later, `postgresql://…`; outside loopback with `sslmode=verify-full`. Needed, but by `npm start`, which brings a server of its own',
+    z.string().min(1).describe('`postgresql://user:password@host:port/database`'),
+    'PostgreSQL 15 or later; outside loopback with `sslmode=verify-full`. Needed, but by `npm start`, which brings a server of its own',
   ),
   DATABASE_ALLOW_INSECURE: variableOr('false', flag, 'Allow a database outside loopback without verified TLS'),
   DATABASE_POOL_SIZE: variableOr('5', whole(1, 100), 'Connections a process opens at the most'),
   BETTER_AUTH_SECRET: variable(
     secret,
-    'Signs and verifies our own tokens; at least 32 bytes. Needed, unless BETTER_AUTH_SECRETS is set; `npm start` makes one',
+    'Signs and verifies our own tokens. Needed, unless BETTER_AUTH_SECRETS is set; `npm start` makes one',
   ),
-  BETTER_AUTH_SECRETS: variable(secrets, 'For rotation: `2:new,1:old`. The first signs, all verify. Counts instead of BETTER_AUTH_SECRET'),
-  TOKEN_ISSUER: variableOr('todo-auth', z.string().min(1).max(255), 'The `iss` of our own tokens'),
-  TOKEN_AUDIENCE: variableOr('todo-api', z.string().min(1).max(255), 'The `aud` of our own tokens'),
+  BETTER_AUTH_SECRETS: variable(
+    secrets,
+    'For rotating it: `2:new,1:old`. The first signs, all verify. Counts instead of BETTER_AUTH_SECRET',
+  ),
+  TOKEN_ISSUER: variableOr('todo-auth', name, 'The `iss` of our own tokens'),
+  TOKEN_AUDIENCE: variableOr('todo-api', name, 'The `aud` of our own tokens'),
   TOKEN_LIFETIME_SECONDS: variableOr('1800', whole(60, 86_400), 'How long our own tokens are good for'),
-  BETTER_AUTH_ISSUER: variable(
-    z.string().min(1).max(255),
-    'The `iss` of a Better Auth server whose tokens are accepted too. The three go together',
-  ),
+  BETTER_AUTH_ISSUER: variable(name, 'The `iss` of a Better Auth server whose tokens are accepted too. The three go together'),
   BETTER_AUTH_JWKS_URL: variable(
-    url.refine((value) => HTTPS_OR_LOOPBACK.test(value), 'must be https outside loopback'),
+    url.refine((value) => HTTPS_OR_LOOPBACK.test(value), 'must be https outside loopback').describe(url.description ?? ''),
     "That server's keys, e.g. `https://app.example.com/api/auth/jwks`",
   ),
   BETTER_AUTH_AUDIENCE: variable(z.string().min(1).max(255), "That server's `aud`; by default Better Auth uses its base URL for both"),
   CORS_ORIGINS: variableOr(
     '',
-    list.refine((origins) => origins.every(isOrigin), 'must be origins such as https://app.example.com, separated by commas, or *'),
-    'Web origins that may call. Comma-separated; `*` for any; `loopback` for any on this machine, which is the default of `npm start`',
+    list
+      .refine((origins) => origins.every(isOrigin), 'must be origins such as https://app.example.com, separated by commas, or *')
+      .describe('origins, separated by commas; `*`; `loopback`'),
+    'Web origins that may call; `*` for any; `loopback` for any on this machine, which is the default of `npm start`',
   ),
   TRUSTED_PROXIES: variableOr(
     '',
-    list,
-    'Hops whose X-Forwarded-For is believed: addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`. Comma-separated',
+    list.describe('addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`, separated by commas'),
+    'Hops whose X-Forwarded-For is believed',
   ),
 }
 

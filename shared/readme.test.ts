@@ -10,9 +10,9 @@ const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, '.
 function environmentTable(): string {
   const rows = Object.entries(variables).map(([name, variable]) => {
     const fallback = 'default' in variable && variable.default !== '' ? `\`${variable.default}\`` : ''
-    return `| \`${name}\` | ${fallback} | ${variable.meaning} |`
+    return `| \`${name}\` | ${variable.form} | ${fallback} | ${variable.meaning} |`
   })
-  return ['| Variable | Default | Meaning |', '| --- | --- | --- |', ...rows].join('\n')
+  return ['| Variable | Takes | Default | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
 describe('what is written about the environment', () => {
