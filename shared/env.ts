@@ -86,7 +86,7 @@ export const variables = {
     url.refine((value) => HTTPS_OR_LOOPBACK.test(value), 'must be https outside loopback').describe(url.description ?? ''),
     "That server's keys, e.g. `https://app.example.com/api/auth/jwks`",
   ),
-  BETTER_AUTH_AUDIENCE: variable(z.string().min(1).max(255), "That server's `aud`; by default Better Auth uses its base URL for both"),
+  BETTER_AUTH_AUDIENCE: variable(name, "That server's `aud`; by default Better Auth uses its base URL for both"),
   CORS_ORIGINS: variableOr(
     '',
     list
