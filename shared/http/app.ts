@@ -1,13 +1,12 @@
 // The app factory: what every function does the same way, so that its own file holds nothing but routes.
 import type { Db } from '@todo/prisma'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
-import { cors } from 'hono/cors'
 import { HTTPException } from 'hono/http-exception'
-import { secureHeaders } from 'hono/secure-headers'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import { asAppError } from '../operations/failure.ts'
+import { limitBody } from './body-limit.ts'
+import { type CorsOrigins, responseHeaders } from './headers.ts'
 import type { Log } from './log.ts'
 import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
@@ -28,9 +27,6 @@ export type AppDeps = {
   corsOrigins: CorsOrigins
 }
 
-/** Exact origins; `*` for any; `loopback` for any on this machine, whatever the port. */
-export type CorsOrigins = readonly string[]
-
 export type AppOptions = {
   /** The function's name, in the log and in the API description. */
   name: string
@@ -40,7 +36,6 @@ export type AppOptions = {
   describes?: readonly AnyApp[]
 }
 
-const EXPOSED = ['Link', 'Location', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id']
 const Alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive', example: { status: 'ok' } })
 const Document = z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApiDocument' })
 
@@ -52,36 +47,13 @@ export function createApp({ name, maxBody = 128 * 1024, describes = [] }: AppOpt
     const allowed = methodsOf(app, c.req.path)
     if (allowed.length === 0) throw new AppError('not_found', 'There is nothing at this address.')
     c.header('allow', allowed.join(', '))
+    if (c.req.method === 'OPTIONS') return c.body(null, 204)
     throw new AppError('method_not_allowed', `This address knows ${allowed.join(', ')} only.`)
   })
 
   app.use(describeRequest(name, log))
-  app.use(
-    secureHeaders({
-      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-      crossOriginResourcePolicy: 'cross-origin',
-      xFrameOptions: 'DENY',
-      // The business of whoever terminates TLS.
-      strictTransportSecurity: false,
-    }),
-  )
-  app.use(
-    cors({
-      origin: corsOrigins.includes('*') ? '*' : (origin) => (isAllowed(origin, corsOrigins) ? origin : null),
-      credentials: !corsOrigins.includes('*'),
-      allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      exposeHeaders: EXPOSED,
-      maxAge: 600,
-    }),
-  )
-  app.use(
-    bodyLimit({
-      maxSize: maxBody,
-      onError: () => {
-        throw new AppError('too_large', `A body may have ${maxBody} bytes at the most.`)
-      },
-    }),
-  )
+  app.use(responseHeaders(corsOrigins))
+  app.use(limitBody(maxBody))
 
   return app
     .get('/health/live', serves({ name: 'live', summary: 'Say that the process runs.', output: Alive }), (c) => c.json({ status: 'ok' }))
@@ -97,11 +69,6 @@ export function createApp({ name, maxBody = 128 * 1024, describes = [] }: AppOpt
       const { openApi } = await import('./openapi.ts')
       return c.json(openApi([app, ...describes]))
     })
-}
-
-function isAllowed(origin: string, allowed: CorsOrigins): boolean {
-  if (allowed.includes(origin)) return true
-  return allowed.includes('loopback') && /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(origin)
 }
 
 /** What Hono itself refuses; its parts throw nothing but client errors. */

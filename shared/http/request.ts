@@ -18,9 +18,9 @@ export function describeRequest(name: string, log: Log) {
     c.set('requestId', requestId)
     c.set('trace', trace)
     await next()
-    c.header('x-request-id', requestId)
+    const { status, headers } = c.res
+    headers.set('x-request-id', requestId)
 
-    const { status } = c.res
     // A probe every few seconds that goes well is no news.
     if (status < 400 && c.req.path.startsWith('/health/')) return
     log(status >= 500 ? 'error' : 'info', 'request', {

@@ -14,6 +14,8 @@ const TIMES = {
   keepAlive: 120_000,
   headers: 15_000,
   request: 30_000,
+  /** How often those two are looked after. */
+  check: 5_000,
   /** While draining, new requests are still answered for so long: callers learn of the end from the answer, not from a refusal. */
   lameDuck: 1_000,
   /** Then running requests have this long to end. */
@@ -28,10 +30,17 @@ export type Serving = {
 
 /** Listens on `port`, or on a free one for 0. @throws Error with `code` EADDRINUSE and the like */
 export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: number; host?: string | undefined }): Promise<Serving> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server
-  server.keepAliveTimeout = TIMES.keepAlive
-  server.headersTimeout = TIMES.headers
-  server.requestTimeout = TIMES.request
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    // Of a request that names no host, as HTTP/1.0 allows.
+    hostname: 'localhost',
+    serverOptions: {
+      keepAliveTimeout: TIMES.keepAlive,
+      headersTimeout: TIMES.headers,
+      requestTimeout: TIMES.request,
+      connectionsCheckingInterval: TIMES.check,
+    },
+  }) as Server
   let draining: Promise<void> | undefined
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
     if (draining) response.setHeader('connection', 'close')

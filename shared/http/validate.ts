@@ -3,6 +3,7 @@ import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { AppError, type Issue } from '../errors.ts'
+import { endedEarly } from './body-limit.ts'
 import { annotate } from './route.ts'
 
 /**
@@ -37,7 +38,7 @@ export function path<S extends z.ZodRawShape>(schema: z.ZodObject<S>) {
  * own `c.req.json()` reads.
  */
 async function readJsonText(c: Context, optional: boolean): Promise<void> {
-  const bytes = await c.req.raw.arrayBuffer()
+  const bytes = await c.req.raw.arrayBuffer().catch(endedEarly)
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (bytes.byteLength === 0) {
     if (optional) return keepText(c, '{}')
