@@ -13,7 +13,7 @@ export function makeAuthDeps(env: Env, deps: Deps): AuthDeps {
     ...deps,
     passwords: makePasswords(),
     issueToken: makeTokenIssuer(ownIssuer(env), deps.clock),
-    throttle: makeThrottle(deps.db),
+    throttle: makeThrottle(deps.db, deps.clock),
     clientAddress: makeClientAddress(env.TRUSTED_PROXIES),
   }
 }

@@ -4,6 +4,7 @@ import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTV
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import type { Actor } from '../operations/operation.ts'
+import { text } from '../operations/text.ts'
 import { ACCESS_TOKEN_TYPE, type OwnIssuer } from './tokens.ts'
 
 export type ForeignIssuer = {
@@ -36,7 +37,8 @@ const seconds = z.number().int().positive().max(253_402_300_799)
 const claims = {
   exp: seconds,
   email: z.string().max(254).nullish().catch(null),
-  name: z.string().max(255).nullish().catch(null),
+  // It is stored, so it must be text that can be.
+  name: text(1, 255).nullish().catch(null),
   scope: z.string().max(1000).optional(),
 }
 const OwnClaims = z.object({ ...claims, sub: z.string().regex(OWN_ID), iat: seconds, jti: z.string() })

@@ -10,10 +10,13 @@ const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 const AT_ONCE = 2
 const WAITING = 100
 
+const PHC = /^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z\d+/]{11,64}\$[A-Za-z\d+/]{22,86}$/
+
+export type Passwords = ReturnType<typeof makePasswords>
+
 export function makePasswords() {
   const limit = pLimit(AT_ONCE)
-  // Compared with when there is no account, so that the answer takes as long. Nobody knows the password.
-  let decoy: Promise<string> | undefined
+  const decoy = randomHash()
 
   async function queued<T>(work: () => Promise<T>): Promise<T> {
     if (limit.pendingCount >= WAITING) throw new AppError('unavailable', 'Too many sign-ins at once. Please try again.', { retryAfter: 2 })
@@ -21,12 +24,23 @@ export function makePasswords() {
   }
 
   return {
+    /** A PHC string. @throws AppError `unavailable` when too many wait */
     hash: (password: string) => queued(() => hash(password, COST)),
+    /**
+     * Whether `stored` is the password's hash. The work is the same when there is none, or one that nothing can be compared with.
+     * @throws AppError `unavailable` when too many wait
+     */
     verify: (stored: string | undefined, password: string) =>
       queued(async () => {
-        decoy ??= hash(randomBytes(16), COST)
-        const matches = await verify(stored ?? (await decoy), password)
-        return matches && stored !== undefined
+        const comparable = stored !== undefined && PHC.test(stored)
+        const matches = await verify(comparable ? stored : decoy, password)
+        return matches && comparable
       }),
   }
+}
+
+/** What a hash looks like, and no password's: compared with when there is no account. Hashing one first would show in the time. */
+function randomHash(): string {
+  const [salt, digest] = [16, 32].map((bytes) => randomBytes(bytes).toString('base64').replaceAll('=', ''))
+  return `$argon2id$v=19$m=${COST.memoryCost},t=${COST.timeCost},p=${COST.parallelism}$${salt}$${digest}`
 }

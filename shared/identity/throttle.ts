@@ -1,17 +1,16 @@
-// How often one may try to register or log in. Counted in PostgreSQL, so that all replicas count together.
+// How often one may try to register or log in. Counted in PostgreSQL, so that all replicas count together and a restart forgets nothing.
 import { createHash } from 'node:crypto'
 import type { Db } from '@todo/prisma'
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible'
 import { AppError } from '../errors.ts'
 
 const MINUTE = 60
 
 /** What is counted, in tries a time window (seconds). Only failed logins count: an office behind one address may sign in all day. */
-const LIMITS = {
-  /** One address guessing one account's password. */
-  login_pair: { points: 10, duration: 15 * MINUTE },
+export const LIMITS = {
   /** One address guessing many accounts' passwords. */
   login_address: { points: 100, duration: 15 * MINUTE },
+  /** One address guessing one account's password. */
+  login_pair: { points: 10, duration: 15 * MINUTE },
   /** Many addresses guessing one account's password: generous, because it also locks out the owner. */
   login_account: { points: 200, duration: 60 * MINUTE },
   register_address: { points: 50, duration: 60 * MINUTE },
@@ -19,61 +18,89 @@ const LIMITS = {
 type Limit = keyof typeof LIMITS
 /** A digest, because the table has room for 255 characters and no business with addresses. */
 type Key = [limit: Limit, digest: string]
+/** A try that was counted: the counter, and the window it was counted in. */
+type Spent = { key: string; expire: bigint }
+
+/** A process that lives for long clears away what has ended each time it has counted so many tries; any process does with its first. */
+const SWEEP_EVERY = 1000
 
 export type Throttle = ReturnType<typeof makeThrottle>
 
-export function makeThrottle(db: Db) {
-  const limiters = Object.fromEntries(
-    Object.entries(LIMITS).map(([keyPrefix, limit], index) => [
-      keyPrefix,
-      new RateLimiterPostgres({
-        storeClient: { query: asQuery(db) },
-        storeType: 'client',
-        tableName: 'throttle',
-        tableCreated: true,
-        // One of them sweeps for all.
-        clearExpiredByTimeout: index === 0,
-        keyPrefix,
-        ...limit,
-      }),
-    ]),
-  ) as Record<Limit, RateLimiterPostgres>
+export function makeThrottle(db: Db, clock: () => Date) {
+  let counted = 0
 
-  async function spend(keys: Key[]): Promise<void> {
-    const results = await Promise.allSettled(keys.map(([limit, key]) => limiters[limit].consume(key)))
-    const refusals = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
-    const failure = refusals.find((reason) => !(reason instanceof RateLimiterRes))
-    if (failure) throw failure
-    if (refusals.length === 0) return
-    const retryAfter = Math.max(1, Math.ceil(Math.max(...refusals.map(({ msBeforeNext }) => msBeforeNext)) / 1000))
-    throw new AppError('throttled', `Too many attempts. Please try again in ${inWords(retryAfter)}.`, { retryAfter })
+  /** Counts a try, in one statement, so that of many at once exactly as many pass as may. What is refused is not counted. */
+  async function spendOne([limit, digest]: Key): Promise<Spent> {
+    const { points, duration } = LIMITS[limit]
+    const key = `${limit}:${digest}`
+    const now = clock().getTime()
+    if (counted++ % SWEEP_EVERY === 0) await sweep(now)
+    const [row] = await db.$queryRaw<{ expire: bigint }[]>`
+      INSERT INTO throttle AS counter (key, points, expire) VALUES (${key}, 1, ${now + duration * 1000}::bigint)
+      ON CONFLICT (key) DO UPDATE SET
+        points = CASE WHEN counter.expire <= ${now}::bigint THEN 1 ELSE counter.points + 1 END,
+        expire = CASE WHEN counter.expire <= ${now}::bigint THEN excluded.expire ELSE counter.expire END
+      WHERE counter.expire <= ${now}::bigint OR counter.points < ${points}
+      RETURNING expire`
+    if (row) return { key, expire: row.expire }
+    const full = await db.throttle.findUnique({ where: { key } })
+    throw throttled(Number(full?.expire ?? now) - now)
+  }
+
+  /** All of them or none: who is refused by one limit may not use up the others, or one address could lock an account's owner out. */
+  async function spend(keys: Key[]): Promise<Spent[]> {
+    const spent: Spent[] = []
+    for (const key of keys) {
+      try {
+        spent.push(await spendOne(key))
+      } catch (error) {
+        await giveBack(spent)
+        throw error
+      }
+    }
+    return spent
+  }
+
+  /** Only within the window that a try was counted in: the next one owes it nothing. */
+  async function giveBack(spent: Spent[]): Promise<void> {
+    for (const { key, expire } of spent) await db.throttle.updateMany({ where: { key, expire }, data: { points: { decrement: 1 } } })
+  }
+
+  /** A bounded piece at a time, and nothing that another replica is at. */
+  async function sweep(now: number): Promise<void> {
+    await db.$executeRaw`
+      DELETE FROM throttle WHERE key IN (SELECT key FROM throttle WHERE expire <= ${now}::bigint LIMIT 10000 FOR UPDATE SKIP LOCKED)`
   }
 
   return {
-    /** Runs a login; a failed one counts. @throws AppError `throttled` */
+    /** Runs a login; one that fails for a wrong email or password counts. @throws AppError `throttled`, and what `attempt` throws */
     async login<T>({ address, email }: { address: string; email: string }, attempt: () => Promise<T>): Promise<T> {
-      const keys: Key[] = [
-        ['login_pair', digest(`${address} ${email}`)],
-        ['login_address', digest(address)],
-        ['login_account', digest(email)],
-      ]
       // Counted before and given back after, so that a burst of parallel guesses is no way around.
-      await spend(keys)
-      const session = await attempt()
-      await Promise.all(keys.map(([limit, key]) => limiters[limit].reward(key)))
-      return session
+      const spent = await spend([
+        ['login_address', digest(address)],
+        ['login_pair', digest(`${address} ${email}`)],
+        ['login_account', digest(email)],
+      ])
+      const [result] = await Promise.allSettled([attempt()])
+      if (!isWrongGuess(result)) await giveBack(spent)
+      if (result.status === 'rejected') throw result.reason
+      return result.value
     },
     /** Counts a registration. @throws AppError `throttled` */
-    register: ({ address }: { address: string }) => spend([['register_address', digest(address)]]),
+    async register({ address }: { address: string }): Promise<void> {
+      await spend([['register_address', digest(address)]])
+    },
   }
 }
 
-/** What the limiter wants of a PostgreSQL client, on the pool that is there already. */
-function asQuery(db: Db) {
-  return async ({ text, values }: { text: string; values: unknown[] }) => {
-    const rows = await db.$queryRawUnsafe<{ points: number; expire: bigint | null }[]>(text, ...values)
-    return { rows: rows.map(({ points, expire }) => ({ points, expire: expire === null ? null : Number(expire) })) }
-  }
+/** An attempt that never got to compare passwords, because the database went away, say, told its caller nothing. */
+function isWrongGuess(result: PromiseSettledResult<unknown>): boolean {
+  return result.status === 'rejected' && result.reason instanceof AppError && result.reason.kind === 'unauthenticated'
+}
+
+function throttled(milliseconds: number): AppError {
+  const retryAfter = Math.max(1, Math.ceil(milliseconds / 1000))
+  return new AppError('throttled', `Too many attempts. Please try again in ${inWords(retryAfter)}.`, { retryAfter })
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest('base64url')

@@ -153,9 +153,9 @@ export async function provisionUser({ db, actor, clock }: UserContext) {
   return user
 }
 
-/** How usernames are compared: NFKC, so that look-alike spellings of one name are one, and without case. */
+/** How usernames are compared: in NFKC, so that compatible spellings of one name are one, and by upper case first, so that σ and ς are. */
 function usernameKey(username: string): string {
-  return username.normalize('NFKC').toLowerCase()
+  return username.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
 }
 
 function taken(constraint: string | undefined): AppError | undefined {
