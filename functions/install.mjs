@@ -30,7 +30,6 @@ if (found.install !== wanted.install || !complete) {
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {})
 }
 if (found.client !== wanted.client || !complete || !fs.existsSync(path.join(root, 'prisma', 'generated', 'client.ts'))) {
-  say('Generating the Prisma client …')
   const prisma = path.join(modules, 'prisma', 'build', 'index.js')
   // `generate` never runs the native schema engine, but would download it: any file that is there keeps it from trying.
   run(path.join(modules, '.bin', 'node'), [prisma, 'generate', '--no-hints'], {
@@ -55,16 +54,12 @@ function readStamp() {
   }
 }
 
-/** Shows the command's output only if it fails. */
 function run(command, args, env) {
   const cwd = command === 'npm' ? root : path.join(root, 'prisma')
-  const { status, error, stdout, stderr } = spawnSync(command, args, {
-    cwd,
-    env: { ...process.env, ...env },
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-  })
+  // npm shows its own progress; all of it goes to standard error, because what is started next owns standard output.
+  const stdio = ['ignore', 2, 2]
+  const { status, error } = spawnSync(command, args, { cwd, env: { ...process.env, ...env }, stdio, shell: process.platform === 'win32' })
   if (status === 0) return
-  say(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}\n${command} ${args.join(' ')} failed`)
+  say(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`)
   process.exit(1)
 }

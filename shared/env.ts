@@ -97,7 +97,7 @@ export const variables = {
   TRUSTED_PROXIES: variableOr(
     '',
     list.describe('addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`, separated by commas'),
-    'Hops whose X-Forwarded-For is believed',
+    'Hops whose X-Forwarded-For is believed. Behind Knative: `loopback,uniquelocal`, or all callers would be throttled as one',
   ),
 }
 
