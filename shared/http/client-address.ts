@@ -36,14 +36,21 @@ function peerOf(c: Context): string {
 }
 
 function network(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
-  if (mapped?.[1]) return mapped[1]
   if (!isIPv6(address)) return address
-  // The URL parser writes an IPv6 address in its one canonical form (RFC 5952), without a zone.
+  const groups = groupsOf(address)
+  const [high = 0, low = 0] = groups.slice(6)
+  // IPv4 in IPv6 (RFC 4291, section 2.5.5.2): what a socket that takes both shows for a caller over IPv4.
+  if (groups.slice(0, 6).join() === '0,0,0,0,0,65535') return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`
+}
+
+/** The eight numbers of an IPv6 address. The URL parser writes it in its one canonical form (RFC 5952); a zone says nothing of the caller. */
+function groupsOf(address: string): number[] {
   const canonical = new URL(`http://[${address.split('%')[0]}]/`).hostname.slice(1, -1)
-  const [head = '', tail = ''] = canonical.split('::')
-  const left = head ? head.split(':') : []
-  const right = tail ? tail.split(':') : []
-  const groups = canonical.includes('::') ? [...left, ...Array(8 - left.length - right.length).fill('0'), ...right] : left
-  return `${groups.slice(0, 4).join(':')}::/64`
+  const [left = [], right = []] = canonical.split('::').map((part) => part.split(':').filter(Boolean))
+  const zeros = Array<string>(8 - left.length - right.length).fill('0')
+  return [...left, ...zeros, ...right].map((group) => Number.parseInt(group, 16))
 }
