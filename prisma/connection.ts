@@ -19,16 +19,12 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?|\/.*)$/
  * @throws Error with one line that starts with the variable's name, never with the URL: it holds a password.
  */
 export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: ConnectionOptions): PoolConfig {
-  const parsed = parse(url)
-  const host = decodeURIComponent(parsed.searchParams.get('host') ?? parsed.hostname)
-  const verified = parsed.searchParams.get('sslmode') === 'verify-full'
+  const { host, verified, pooled } = inspect(url)
   if (!verified && !allowInsecure && !LOOPBACK.test(host)) {
     throw new Error(
       `DATABASE_URL: add sslmode=verify-full to reach ${host}, or set DATABASE_ALLOW_INSECURE=true to go without verified TLS`,
     )
   }
-  // A transaction pooler (PgBouncer, Neon's "-pooler" host) refuses start-up parameters it does not know.
-  const pooled = /-pooler\./.test(host) || parsed.searchParams.get('pgbouncer') === 'true'
   return {
     connectionString: url,
     max: poolSize,
@@ -36,7 +32,36 @@ export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: C
     idleTimeoutMillis: 60_000,
     query_timeout: 12_000,
     keepAlive: true,
-    ...(pooled ? {} : { statement_timeout: 10_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 10_000 }),
+    ...(pooled ? {} : { ...SESSION, statement_timeout: 10_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 10_000 }),
+  }
+}
+
+/**
+ * The same for a migration: one connection, no limit to how long it may take or wait, and not through a pooler, which would hand out
+ * the lock that keeps two runs apart to whoever comes next.
+ * @throws Error as `connectionConfig` does, and when the URL is a pooler's.
+ */
+export function migrationConfig(connection: ConnectionOptions): PoolConfig {
+  const { connectionString, connectionTimeoutMillis, keepAlive } = connectionConfig(connection)
+  if (inspect(connection.url).pooled) {
+    throw new Error("DATABASE_URL: migrations need the database's direct URL, not the pooler's (at Neon: the host without -pooler)")
+  }
+  return { connectionString, connectionTimeoutMillis, keepAlive, max: 1, ...SESSION }
+}
+
+/** Prisma's adapter reads and writes moments without their zone, in ISO form: whatever the server's settings, a session has these. */
+const SESSION = { options: '-c TimeZone=UTC -c DateStyle=ISO' }
+
+/** What the URL says as node-postgres will read it: of a parameter that is given twice, the last one counts. */
+function inspect(url: string) {
+  const { searchParams, hostname } = parse(url)
+  const last = (name: string) => searchParams.getAll(name).at(-1)
+  const host = last('host') || decodeURIComponent(hostname)
+  return {
+    host,
+    verified: last('sslmode') === 'verify-full',
+    // A transaction pooler (PgBouncer, Neon's "-pooler" host) refuses start-up parameters it does not know.
+    pooled: /-pooler\./.test(host) || last('pgbouncer') === 'true',
   }
 }
 

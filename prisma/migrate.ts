@@ -1,5 +1,4 @@
 // Migrations on Prisma's own schema engine, compiled to WebAssembly: the ordinary `_prisma_migrations`, no downloaded binary.
-// `node prisma/migrate.ts` brings DATABASE_URL up to date and ends.
 import fs from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -7,7 +6,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils'
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
-import { type ConnectionOptions, connectionConfig } from './connection.ts'
+import { type ConnectionOptions, migrationConfig } from './connection.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, 'migrations')
 const SCHEMA = path.join(import.meta.dirname, 'schema.prisma')
@@ -168,12 +167,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => (made ??= make())
 }
 
-/** A migration may take long and wait long: no statement timeout here. */
-function migrationConfig(connection: ConnectionOptions): pg.PoolConfig {
-  const { connectionString, connectionTimeoutMillis } = connectionConfig(connection)
-  return { connectionString, connectionTimeoutMillis, max: 1 }
-}
-
 async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<T>): Promise<T> {
   const client = new pg.Client(migrationConfig(connection))
   await client.connect()
@@ -182,17 +175,5 @@ async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<
     return await run()
   } finally {
     await client.end()
-  }
-}
-
-if (import.meta.main) {
-  const { DATABASE_URL: url = '', DATABASE_ALLOW_INSECURE } = process.env
-  try {
-    const { applied, retried } = await migrate({ url, allowInsecure: DATABASE_ALLOW_INSECURE === 'true' })
-    for (const name of retried) process.stdout.write(`Tried again: ${name}\n`)
-    process.stdout.write(applied.length > 0 ? `Applied: ${applied.join(', ')}\n` : 'Nothing to apply.\n')
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-    process.exit(1)
   }
 }

@@ -1,4 +1,5 @@
 // The HTTP face of todos: validate, call the operation, answer.
+import type { Context } from 'hono'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { owner } from '../../shared/http/authenticate.ts'
 import { serves } from '../../shared/http/route.ts'
@@ -18,18 +19,18 @@ const Completion = CompleteTodo.omit({ todo_id: true })
 
 export function todosApp(deps: TodosDeps) {
   const own = owner(deps)
-  return createApp({ name: 'todos' }, deps)
+  return createApp({ name: 'todos', about: "The caller's todos." }, deps)
     .get(todos, serves(listTodos, { headers: { Link: 'The next page, `rel="next"` (RFC 8288)' } }), own, query(ListTodos), async (c) => {
       const page = await listTodos(c.var.ctx, c.req.valid('query'))
       if (page.next_cursor !== null) {
         const next = new URLSearchParams({ ...c.req.query(), cursor: page.next_cursor })
-        c.header('link', `<${c.req.path}?${next}>; rel="next"`)
+        c.header('link', `<${address(c)}?${next}>; rel="next"`)
       }
       return c.json(page)
     })
     .post(todos, serves(createTodo, { status: 201, headers: { Location: "The new todo's address" } }), own, body(CreateTodo), async (c) => {
       const created = await createTodo(c.var.ctx, c.req.valid('json'))
-      return c.json(created, 201, { location: `${c.req.path}/${created.id}` })
+      return c.json(created, 201, { location: `${address(c)}/${created.id}` })
     })
     .get(todo, serves(getTodo), own, path(TodoRef), async (c) => c.json(await getTodo(c.var.ctx, c.req.valid('param'))))
     .on(['PUT', 'PATCH'], todo, serves(updateTodo), own, path(TodoRef), body(Changes), async (c) =>
@@ -40,3 +41,6 @@ export function todosApp(deps: TodosDeps) {
       c.json(await completeTodo(c.var.ctx, { ...c.req.valid('param'), ...c.req.valid('json') })),
     )
 }
+
+/** The path as it was sent: `c.req.path` is decoded, and a foreign user's id may hold what no header can. */
+const address = (c: Context) => new URL(c.req.url).pathname

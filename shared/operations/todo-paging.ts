@@ -3,17 +3,49 @@
 import { Prisma } from '@todo/prisma'
 import { z } from 'zod'
 import { invalid } from '../errors.ts'
-import { type Sort, sorts } from './todo-schemas.ts'
+import { CalendarDate, type Sort, sorts, Title } from './todo-schemas.ts'
 
 const { sql, raw } = Prisma
 
-/** Each sort's expression, word for word as its index in the migrations has it, with its PostgreSQL type. */
-const keys = {
-  created: { expression: sql`created_at`, type: raw('timestamptz') },
-  updated: { expression: sql`updated_at`, type: raw('timestamptz') },
-  title: { expression: sql`title COLLATE "und-x-icu"`, type: raw('text') },
-  due: { expression: sql`COALESCE(due_date + COALESCE(due_time, TIME '24:00'), TIMESTAMP 'infinity')`, type: raw('timestamp') },
-  priority: { expression: sql`priority`, type: raw('smallint') },
+/** What a sort goes by, of a row that was read. */
+type Place = { created_at: Date; updated_at: Date; title: string; due_date: string | null; due_time: string | null; priority: number }
+
+type Key = {
+  /** Word for word as its index in the migrations has it. */
+  expression: Prisma.Sql
+  /** How PostgreSQL reads the key of a cursor, whatever the session's settings. */
+  type: Prisma.Sql
+  /** The key of a row, as text. */
+  of(row: Place): string
+  /** Whether a text that a caller sent is one. */
+  isSound(key: string): boolean
+}
+
+const Instant = z.iso.datetime().refine((key) => key >= '0001')
+const Due = z.string().regex(/^\d{4}-\d\d-\d\d (([01]\d|2[0-3]):[0-5]\d|24:00)$/)
+const isInstant = (key: string) => Instant.safeParse(key).success
+
+const keys: Record<'created' | 'updated' | 'title' | 'due' | 'priority', Key> = {
+  created: { expression: sql`created_at`, type: raw('timestamptz'), of: (row) => row.created_at.toISOString(), isSound: isInstant },
+  updated: { expression: sql`updated_at`, type: raw('timestamptz'), of: (row) => row.updated_at.toISOString(), isSound: isInstant },
+  title: {
+    expression: sql`title COLLATE "und-x-icu"`,
+    type: raw('text'),
+    of: (row) => row.title,
+    isSound: (key) => Title.safeParse(key).success,
+  },
+  due: {
+    expression: sql`COALESCE(due_date + COALESCE(due_time, TIME '24:00'), TIMESTAMP 'infinity')`,
+    type: raw('timestamp'),
+    of: ({ due_date, due_time }) => (due_date === null ? 'infinity' : `${due_date} ${due_time ?? '24:00'}`),
+    isSound: (key) => key === 'infinity' || (Due.safeParse(key).success && CalendarDate.safeParse(key.slice(0, 10)).success),
+  },
+  priority: {
+    expression: sql`priority`,
+    type: raw('smallint'),
+    of: (row) => String(row.priority),
+    isSound: (key) => /^[0-3]$/.test(key),
+  },
 }
 
 export function sortKey(sort: Sort) {
@@ -21,34 +53,8 @@ export function sortKey(sort: Sort) {
   return { ...keys[name], descending: sort.startsWith('-') }
 }
 
-const timestamp = z
-  .string()
-  .regex(/^\d{4,5}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?$/)
-  .refine((value) => !Number.isNaN(Date.parse(`${value.replace(' ', 'T').replace('+00', '')}Z`)))
-
-const Cursor = z
-  .strictObject({ sort: z.enum(sorts), key: z.string().max(255), id: z.uuid() })
-  .refine(({ sort, key }) => keyIsSound(sort, key))
+const Cursor = z.strictObject({ sort: z.enum(sorts), key: z.string(), id: z.uuid() }).refine(({ sort, key }) => sortKey(sort).isSound(key))
 export type Cursor = z.output<typeof Cursor>
-
-function keyIsSound(sort: Sort, key: string): boolean {
-  switch (sort) {
-    case 'created':
-    case '-created':
-    case 'updated':
-    case '-updated':
-      return timestamp.safeParse(key).success
-    case 'due':
-    case '-due':
-      return key === 'infinity' || timestamp.safeParse(key).success
-    case 'priority':
-    case '-priority':
-      return /^[0-3]$/.test(key)
-    case 'title':
-    case '-title':
-      return key.isWellFormed() && !key.includes('\0')
-  }
-}
 
 export function writeCursor(cursor: Cursor): string {
   return Buffer.from(JSON.stringify(cursor)).toString('base64url')

@@ -5,12 +5,12 @@ import { text } from './text.ts'
 /** In ascending order. */
 export const priorities = ['low', 'medium', 'high'] as const
 
-const Title = text(1, 255).describe('What is to be done; 1 to 255 characters after trimming')
+export const Title = text(1, 255).describe('What is to be done; 1 to 255 characters after trimming')
 const Description = text(0, 1000).nullable().describe('Details, at most 1000 characters')
 const Priority = z.enum(priorities).describe('low, medium or high')
 const Tag = text(1, 50)
 const Tags = z.array(Tag).max(10).describe('At most 10 labels of 1 to 50 characters; duplicates are dropped')
-const CalendarDate = z.iso.date().refine((value) => value >= '0001-01-01', 'must lie in the years 0001 to 9999')
+export const CalendarDate = z.iso.date().refine((value) => value >= '0001-01-01', 'must lie in the years 0001 to 9999')
 const DueDate = CalendarDate.nullable().describe('The day it is due, YYYY-MM-DD')
 const DueTime = z
   .string()
@@ -103,7 +103,8 @@ export const ListTodos = z.strictObject({
     .default('-created')
     .describe('`-` for descending. Without a due_date a todo is due last, without a time at the end of its day; no priority is below low'),
   limit: z.int().min(1).max(500).default(100).describe('Todos a page'),
-  cursor: z.string().max(2000).optional().describe('`next_cursor` of the page before'),
+  // A title of 255 control characters, escaped in JSON and then in base64, takes 2,200.
+  cursor: z.string().max(2500).optional().describe('`next_cursor` of the page before'),
 })
 
 export const TodoPage = z

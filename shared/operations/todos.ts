@@ -19,7 +19,7 @@ export const createTodo = operation(
     const values = assignments(input, now, sql`NULL`)
     const insert = () => ctx.db.$queryRaw<Row[]>`
       INSERT INTO todos (id, user_id, created_at, updated_at, ${names(values)})
-      VALUES (${id}::uuid, ${ctx.actor.userId}, ${now}, ${now}, ${join(values.map(({ value }) => value))})
+      VALUES (${id}::uuid, ${ctx.actor.userId}, ${instant(now)}, ${instant(now)}, ${join(values.map(({ value }) => value))})
       RETURNING ${columns}`
     return only(await withOwner(ctx, () => refusals(insert)))
   },
@@ -45,8 +45,8 @@ export const listTodos = operation(
     const where = [sql`user_id = ${ctx.actor.userId}`, ...conditions(filters)]
     if (cursor !== undefined) where.push(after(parseCursor(cursor, sort), key))
     const direction = key.descending ? sql`DESC` : sql`ASC`
-    const rows = await ctx.db.$queryRaw<(Row & { sort_key: string })[]>`
-      SELECT ${columns}, (${key.expression})::text AS sort_key FROM todos
+    const rows = await ctx.db.$queryRaw<Row[]>`
+      SELECT ${columns} FROM todos
       WHERE ${join(where, ' AND ')}
       ORDER BY ${key.expression} ${direction}, id ${direction}
       LIMIT ${limit + 1}`
@@ -55,7 +55,7 @@ export const listTodos = operation(
     return {
       todos: page.map(toTodo),
       count: page.length,
-      next_cursor: last ? writeCursor({ sort, key: last.sort_key, id: last.id }) : null,
+      next_cursor: last ? writeCursor({ sort, key: key.of(last), id: last.id }) : null,
     }
   },
 )
@@ -90,9 +90,7 @@ export const completeTodo = operation(
   async (ctx: UserContext, { todo_id, completed }) => {
     const now = ctx.clock()
     const completedAt =
-      completed === undefined
-        ? sql`CASE WHEN completed_at IS NULL THEN ${now}::timestamptz END`
-        : completion(completed, now, sql`completed_at`)
+      completed === undefined ? sql`CASE WHEN completed_at IS NULL THEN ${instant(now)} END` : completion(completed, now, sql`completed_at`)
     return only(await change(ctx, todo_id, [{ column: 'completed_at', value: completedAt }], now))
   },
 )
@@ -129,8 +127,8 @@ type Row = {
   updated_at: Date
 }
 
-const columns = sql`id, user_id, title, description, completed_at, priority, tags, due_date::text, to_char(due_time, 'HH24:MI') AS due_time,
-  time_zone, created_at, updated_at`
+const columns = sql`id, user_id, title, description, completed_at, priority, tags,
+  to_char(due_date, 'YYYY-MM-DD') AS due_date, to_char(due_time, 'HH24:MI') AS due_time, time_zone, created_at, updated_at`
 
 function toTodo(row: Row): Todo {
   return {
@@ -158,6 +156,9 @@ function only([row]: Row[]): Todo {
 /** The same for what never was and for what is someone else's. */
 const notFound = () => new AppError('not_found', 'There is no such todo.')
 
+/** With its zone: a bare Date reaches PostgreSQL without one. */
+const instant = (at: Date) => sql`${at.toISOString()}::timestamptz`
+
 type Assignment = { column: string; value: Prisma.Sql }
 const names = (values: Assignment[]) => join(values.map(({ column }) => Prisma.raw(column)))
 
@@ -179,7 +180,7 @@ function assignments(input: Partial<z.output<typeof CreateTodo>>, now: Date, sin
 
 /** Completing what is complete keeps the moment it was completed at. */
 const completion = (completed: boolean, now: Date, since: Prisma.Sql) =>
-  completed ? sql`COALESCE(${since}, ${now}::timestamptz)` : sql`NULL::timestamptz`
+  completed ? sql`COALESCE(${since}, ${instant(now)})` : sql`NULL::timestamptz`
 
 /**
  * One statement, so that parallel changes follow one another. `updated_at` moves when and only when a value does, and always forward,
@@ -192,11 +193,14 @@ function change(ctx: UserContext, id: string, values: Assignment[], now: Date): 
     () => ctx.db.$queryRaw<Row[]>`
       UPDATE todos SET ${join(set)}, updated_at = CASE
         WHEN ROW(${names(values)}) IS DISTINCT FROM ROW(${sent})
-        THEN GREATEST(${now}::timestamptz, updated_at + interval '1 millisecond') ELSE updated_at END
+        THEN GREATEST(${instant(now)}, updated_at + interval '1 millisecond') ELSE updated_at END
       WHERE id = ${id}::uuid AND user_id = ${ctx.actor.userId}
       RETURNING ${columns}`,
   )
 }
+
+/** Word for word as its index has it. In upper case, because that is what it is in any context: a Greek sigma has two lower ones. */
+const searched = sql`upper((title || E'\\n' || COALESCE(description, '')) COLLATE "und-x-icu")`
 
 type Filters = Omit<z.output<typeof ListTodos>, 'sort' | 'limit' | 'cursor'>
 
@@ -206,9 +210,12 @@ function conditions({ status, priority, tag, q, due_before, due_after }: Filters
   if (status === 'completed') where.push(sql`completed_at IS NOT NULL`)
   if (priority !== undefined) where.push(sql`priority = ${priorities.indexOf(priority) + 1}`)
   if (tag !== undefined) where.push(sql`tags @> ${[tag]}::text[]`)
-  if (q) where.push(sql`(title || E'\\n' || COALESCE(description, '')) ILIKE ${`%${q.replace(/[\\%_]/g, '\\$&')}%`}`)
-  if (due_before !== undefined) where.push(sql`due_date < ${due_before}::date`)
-  if (due_after !== undefined) where.push(sql`due_date > ${due_after}::date`)
+  if (q) where.push(sql`${searched} LIKE upper(${`%${q.replace(/[\\%_]/g, '\\$&')}%`}::text COLLATE "und-x-icu")`)
+  // Said twice: the day decides, and the moment is what the index knows.
+  const { expression: due } = sortKey('due')
+  if (due_before !== undefined) where.push(sql`due_date < ${due_before}::date AND ${due} <= ${due_before}::date`)
+  if (due_after !== undefined)
+    where.push(sql`due_date > ${due_after}::date AND ${due} >= ${due_after}::date + TIME '24:00' AND ${due} < TIMESTAMP 'infinity'`)
   return where
 }
 

@@ -137,7 +137,7 @@ ALTER TABLE "users" ADD CONSTRAINT "users_local_or_foreign" CHECK (
   OR ("issuer" IS NOT NULL AND "email" IS NULL AND "username_key" IS NULL AND "password_hash" IS NULL)
 );
 
--- Titles in the order of the Unicode Collation Algorithm: "apple", "Apple", "äpfel", "banana".
+-- Titles in the order of the Unicode Collation Algorithm: "äpfel", "apple", "Apple", "banana".
 CREATE INDEX "todos_by_title" ON "todos"("user_id", "title" COLLATE "und-x-icu", "id");
 
 -- By due moment: a day without a time ends with the day, no day at all comes last.
@@ -148,4 +148,7 @@ CREATE INDEX "todos_open_by_created" ON "todos"("user_id", "created_at", "id") W
 CREATE INDEX "todos_open_by_due" ON "todos"("user_id", (COALESCE("due_date" + COALESCE("due_time", TIME '24:00'), TIMESTAMP 'infinity')), "id") WHERE "completed_at" IS NULL;
 
 -- What `q` and `tag` look up: in one index, because a GIN index's columns are searched independently anyway.
-CREATE INDEX "todos_search" ON "todos" USING GIN ("user_id", ("title" || E'\n' || COALESCE("description", '')) gin_trgm_ops, "tags");
+-- ICU's case rules, so that no server's locale decides what `q=ÄRGER` finds.
+CREATE INDEX "todos_search" ON "todos" USING GIN (
+  "user_id", (upper(("title" || E'\n' || COALESCE("description", '')) COLLATE "und-x-icu")) gin_trgm_ops, "tags"
+);
