@@ -1,0 +1,40 @@
+# One recipe, one image a function:  docker build --build-arg FUNCTION=todos -t todo-todos .
+# FUNCTION is the name of a folder in functions/ with a main.ts; `--target local` makes the all-in-one, `--target test` runs the tests.
+ARG BUILDER_IMAGE=docker.io/library/node:24-trixie-slim
+ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
+
+FROM ${BUILDER_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY prisma/package.json prisma/
+# The optional secret is a CA bundle, for networks whose registry has a certificate of its own. It never enters a layer.
+RUN --mount=type=secret,id=ca,required=false \
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi; \
+    npm ci --no-audit --no-fund --loglevel=error
+COPY functions/install.mjs functions/
+COPY prisma prisma
+RUN node functions/install.mjs
+
+FROM dependencies AS source
+COPY . .
+
+# The embedded PostgreSQL does not run as root.
+FROM source AS test
+RUN chown -R node:node /app 2>/dev/null || true
+RUN npm test
+
+FROM source AS bundle
+ARG FUNCTION
+RUN test -n "$FUNCTION" || { echo 'say which: --build-arg FUNCTION=todos' >&2; exit 1; }
+RUN node functions/build.ts "$FUNCTION" && mv "dist/$FUNCTION" /bundle
+
+FROM ${RUNTIME_IMAGE} AS function
+ARG FUNCTION
+LABEL org.opencontainers.image.title="todo-${FUNCTION}" \
+      org.opencontainers.image.description="The ${FUNCTION} function of the todo backend" \
+      org.opencontainers.image.licenses="MIT"
+WORKDIR /app
+COPY --from=bundle /bundle ./
+ENV NODE_ENV=production
+EXPOSE 8000
+CMD ["main.js"]

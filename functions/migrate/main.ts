@@ -1,0 +1,12 @@
+// The image's entry: brings the database up to date and ends. A Job on a cluster, run before the functions' new revisions.
+import { migrate } from '@todo/prisma/migrate'
+import { databaseOptions, readEnv } from '../../shared/env.ts'
+import { endWith } from '../../shared/http/serve.ts'
+
+try {
+  const { applied, retried } = await migrate(databaseOptions(readEnv(process.env)))
+  for (const name of retried) process.stdout.write(`Tried again: ${name}\n`)
+  process.stdout.write(applied.length > 0 ? `Applied: ${applied.join(', ')}\n` : 'Nothing to apply.\n')
+} catch (error) {
+  endWith(error)
+}
