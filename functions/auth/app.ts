@@ -14,7 +14,7 @@ export type AuthApp = ReturnType<typeof authApp>
 
 export function authApp(deps: AuthDeps) {
   const { throttle, clientAddress } = deps
-  return createApp({ name: 'auth' }, deps)
+  return createApp({ name: 'auth', about: 'Signing up and in, and looking at a token.' }, deps)
     .post('/api/v1/users/register', serves(registerUser, { status: 201 }), body(Register), async (c) => {
       await throttle.register({ address: clientAddress(c) })
       return c.json(await registerUser(deps, c.req.valid('json')), 201)

@@ -14,8 +14,8 @@ export type TodosApp = ReturnType<typeof todosApp>
 const todos = '/api/v1/:user_id/todos'
 const todo = `${todos}/:todo_id` as const
 /** What a body may say: the id stands in the path. */
-const Changes = UpdateTodo.omit({ todo_id: true })
-const Completion = CompleteTodo.omit({ todo_id: true })
+const Changes = UpdateTodo.omit({ todo_id: true }).meta(UpdateTodo.meta() ?? {})
+const Completion = CompleteTodo.omit({ todo_id: true }).meta(CompleteTodo.meta() ?? {})
 
 export function todosApp(deps: TodosDeps) {
   const own = owner(deps)

@@ -9,7 +9,10 @@ export type UsersDeps = AppDeps & { verifyToken: VerifyToken }
 export type UsersApp = ReturnType<typeof usersApp>
 
 export function usersApp(deps: UsersDeps) {
-  return createApp({ name: 'users' }, deps).get('/api/v1/me', serves(getProfile), signedIn(deps), async (c) =>
-    c.json(await getProfile(c.var.ctx, {})),
+  return createApp({ name: 'users', about: "The caller's own account." }, deps).get(
+    '/api/v1/me',
+    serves(getProfile),
+    signedIn(deps),
+    async (c) => c.json(await getProfile(c.var.ctx, {})),
   )
 }

@@ -11,7 +11,7 @@ import type { Log } from './log.ts'
 import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
 import { describeRequest } from './request.ts'
-import { serves } from './route.ts'
+import { annotate, serves } from './route.ts'
 import type { Trace } from './trace.ts'
 
 export type AppEnv = { Variables: { requestId: string; trace: Trace; userId?: string } }
@@ -30,6 +30,8 @@ export type AppDeps = {
 export type AppOptions = {
   /** The function's name, in the log and in the API description. */
   name: string
+  /** What it is for, in one sentence. */
+  about?: string
   /** Bytes a body may have. Nothing that these APIs take comes near the default. */
   maxBody?: number
   /** Other apps that this one's API description covers: locally, one document for all. */
@@ -40,7 +42,7 @@ const Alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive', ex
 const Document = z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApiDocument' })
 
 /** An app with everything but the routes of its own. */
-export function createApp({ name, maxBody = 128 * 1024, describes = [] }: AppOptions, { db, log, corsOrigins }: AppDeps) {
+export function createApp({ name, about, maxBody = 128 * 1024, describes = [] }: AppOptions, { db, log, corsOrigins }: AppDeps) {
   const app = new Hono<AppEnv>()
   app.onError((error, c) => problem(c, fromHono(error) ?? asAppError(error), c.get('requestId')))
   app.notFound((c) => {
@@ -51,7 +53,7 @@ export function createApp({ name, maxBody = 128 * 1024, describes = [] }: AppOpt
     throw new AppError('method_not_allowed', `This address knows ${allowed.join(', ')} only.`)
   })
 
-  app.use(describeRequest(name, log))
+  app.use(annotate(describeRequest(name, log), { function: name, about }))
   app.use(responseHeaders(corsOrigins))
   app.use(limitBody(maxBody))
 

@@ -22,9 +22,9 @@ export const Problem = z
   .strictObject({
     type: z.literal('about:blank').describe('The status says it all (RFC 9457, section 4.2.1)'),
     title: z.string(),
-    status: z.int(),
+    status: z.int().min(400).max(599),
     detail: z.string().describe('What went wrong, for people'),
-    instance: z.string().describe('The path that was asked for'),
+    instance: z.string().describe('The path that was asked for, as it was sent'),
     message: z.string().describe('The same as `detail`'),
     errors: z
       .array(
@@ -47,7 +47,7 @@ export function problem(c: Context, error: AppError, requestId: string): Respons
     title,
     status,
     detail,
-    instance: c.req.path,
+    instance: new URL(c.req.url).pathname,
     message: detail,
     ...(errors ? { errors } : {}),
   }

@@ -5,6 +5,9 @@ import type { ErrorKind } from '../errors.ts'
 import type { OperationSpec } from '../operations/operation.ts'
 
 export type RouteNote = {
+  /** The function that serves it, and what that one is for. */
+  function?: string
+  about?: string
   /** What the route does; a route has exactly one. */
   operation?: Pick<OperationSpec, 'name' | 'summary' | 'description' | 'output' | 'errors'>
   /** The status of success, and the headers that come with it. */
