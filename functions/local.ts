@@ -31,7 +31,7 @@ export function localApp(env: Env, deps: Deps) {
   }
   router.route('/', docsApp())
   router.all('*', (c) => front.fetch(c.req.raw, c.env))
-  return { app: router, passwords: auth.passwords }
+  return { app: router, functions, passwords: auth.passwords }
 }
 
 async function start(): Promise<void> {

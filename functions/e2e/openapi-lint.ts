@@ -10,7 +10,10 @@ import { localApp } from '../local.ts'
 
 // Nothing is ever asked of this database: an API is described without one.
 const env = readEnv({ DATABASE_URL: 'postgresql://localhost/none', BETTER_AUTH_SECRET: 'nothing is signed while the API is described' })
-const response = await localApp(env, makeDeps(env, () => {})).app.request('/openapi.json')
+const response = await localApp(
+  env,
+  makeDeps(env, () => {}),
+).app.request('/openapi.json')
 const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-openapi-'))
 const file = path.join(directory, 'openapi.json')
 await fs.writeFile(file, await response.text())

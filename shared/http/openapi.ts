@@ -35,6 +35,7 @@ export function openApi(apps: readonly AnyApp[]): Json {
   const components = new Components()
   const paths: Record<string, Json> = {}
   const tags = new Map<string, string>()
+  const names = new Map<string, string>()
   for (const { method, path, note } of apps.flatMap(describedRoutes)) {
     const template = path.replace(/:(\w+)/g, '{$1}')
     const verb = method.toLowerCase()
@@ -42,11 +43,11 @@ export function openApi(apps: readonly AnyApp[]): Json {
     const item = paths[template]
     // What every function serves is described once.
     if (!note.operation || item[verb]) continue
-    const again = Object.values(item).some((other) => operationIdOf(other) === note.operation?.name)
+    const operationId = idOf(verb, note.operation.name, template, names)
     const { tag, about } = path.startsWith('/api/') ? { tag: note.function ?? 'api', about: note.about ?? '' } : SERVICE
     tags.set(tag, about)
     item[verb] = {
-      operationId: again ? `${note.operation.name}_by_${verb}` : note.operation.name,
+      operationId,
       tags: [tag],
       ...operationObject(path, note, components),
     }
@@ -67,7 +68,15 @@ export function openApi(apps: readonly AnyApp[]): Json {
 }
 
 const SERVICE = { tag: 'service', about: 'What every function also serves.' }
-const operationIdOf = (operation: unknown) => (operation as { operationId: string }).operationId
+
+/** The operation's name; a second method of the same path, which does the same, has its method added. */
+function idOf(verb: string, name: string, template: string, names: Map<string, string>): string {
+  const known = names.get(name)
+  names.set(name, template)
+  if (known === undefined) return name
+  if (known === template) return `${name}_by_${verb}`
+  throw new Error(`${verb.toUpperCase()} ${template}: another route is called ${name}`)
+}
 
 function operationObject(path: string, note: RouteNote, components: Components): Json {
   const { operation, status = 200, headers = {}, inputs = [], bearer, errors = [] } = note
