@@ -39,14 +39,14 @@ export function openApi(apps: readonly AnyApp[]): Json {
   for (const { method, path, note } of apps.flatMap(describedRoutes)) {
     const template = path.replace(/:(\w+)/g, '{$1}')
     const verb = method.toLowerCase()
-    paths[template] ??= {}
-    const item = paths[template]
     // What every function serves is described once.
-    if (!note.operation || item[verb]) continue
+    if (!note.operation || paths[template]?.[verb]) continue
     const operationId = idOf(verb, note.operation.name, template, names)
     const { tag, about } = path.startsWith('/api/') ? { tag: note.function ?? 'api', about: note.about ?? '' } : SERVICE
     tags.set(tag, about)
-    item[verb] = {
+    paths[template] = {
+      ...paths[template],
+      [verb]: {
       operationId,
       tags: [tag],
       ...operationObject(path, note, components),
