@@ -1,4 +1,5 @@
 // Every environment variable there is: its form, its default and what it means. `main.ts` and `local.ts` read them through here.
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { ForeignIssuer } from './identity/issuers.ts'
 import type { OwnIssuer, SigningKeys } from './identity/tokens.ts'
@@ -28,7 +29,6 @@ const list = z
   .describe('a list, separated by commas')
 const name = z.string().min(1).max(255).describe('1 to 255 characters')
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).describe('an https URL; http on loopback')
-const HTTPS_OR_LOOPBACK = /^https:|^http:\/\/(localhost|127\.|\[::1\])/
 
 /** RFC 7518, section 3.2: an HS256 key has at least 256 bits. */
 const secret = z
@@ -83,7 +83,7 @@ export const variables = {
   TOKEN_LIFETIME_SECONDS: variableOr('1800', whole(60, 86_400), 'How long our own tokens are good for'),
   BETTER_AUTH_ISSUER: variable(name, 'The `iss` of a Better Auth server whose tokens are accepted too. The three go together'),
   BETTER_AUTH_JWKS_URL: variable(
-    url.refine((value) => HTTPS_OR_LOOPBACK.test(value), 'must be https outside loopback').describe(url.description ?? ''),
+    url.refine(isHttpsOrLoopback, 'must be https outside loopback').describe(url.description ?? ''),
     "That server's keys, e.g. `https://app.example.com/api/auth/jwks`",
   ),
   BETTER_AUTH_AUDIENCE: variable(name, "That server's `aud`; by default Better Auth uses its base URL for both"),
@@ -96,7 +96,9 @@ export const variables = {
   ),
   TRUSTED_PROXIES: variableOr(
     '',
-    list.describe('addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`, separated by commas'),
+    list
+      .refine((hops) => hops.every(isHop), 'must be addresses, CIDR blocks, loopback, linklocal or uniquelocal, separated by commas')
+      .describe('addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`, separated by commas'),
     'Hops whose X-Forwarded-For is believed. Behind Knative: `loopback,uniquelocal`, or all callers would be throttled as one',
   ),
 }
@@ -145,5 +147,17 @@ export function databaseOptions(env: Env) {
 }
 
 function isOrigin(value: string): boolean {
-  return value === '*' || value === 'loopback' || (URL.canParse(value) && new URL(value).origin === value)
+  return value === '*' || value === 'loopback' || (URL.parse(value)?.origin === value && !value.includes('*'))
+}
+
+function isHttpsOrLoopback(value: string): boolean {
+  const url = URL.parse(value)
+  return url?.protocol === 'https:' || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? '')
+}
+
+function isHop(value: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true
+  const [, address = '', prefix] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []
+  const bits = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : 0
+  return bits > 0 && (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= bits))
 }

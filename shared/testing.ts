@@ -1,5 +1,5 @@
 // What tests are made of: the real database, really signed tokens, a fresh user each. No mocks.
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { inject } from 'vitest'
 import type { z } from 'zod'
@@ -24,10 +24,18 @@ export function testEnvironment(overrides: Record<string, string> = {}): Record<
     BETTER_AUTH_SECRET: SECRET,
     CORS_ORIGINS: 'https://app.example.com',
     DATABASE_POOL_SIZE: '4',
+    // So that a test can say where it comes from: see `elsewhere`.
+    TRUSTED_PROXIES: 'loopback',
     PORT: '0',
     HOST: '127.0.0.1',
     ...overrides,
   }
+}
+
+/** Headers of a caller at an address of its own: nobody else's attempts to register or log in are counted with theirs. */
+export function elsewhere() {
+  const groups = randomBytes(4).toString('hex').match(/.{4}/g) ?? []
+  return { 'x-forwarded-for': `2001:db8:${groups.join(':')}::1` }
 }
 
 export type LogLine = { level: string; message: string; fields: LogFields }

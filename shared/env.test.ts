@@ -1,0 +1,233 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { connectionConfig } from '@todo/prisma'
+import { describe, expect, it } from 'vitest'
+import { startFunction } from '../functions/e2e/process.ts'
+import { databaseOptions, type Env, EnvError, foreignIssuer, ownIssuer, readEnv, variables } from './env.ts'
+import { makeClientAddress } from './http/client-address.ts'
+import { testEnvironment } from './testing.ts'
+
+type Name = keyof typeof variables
+const SECRET = 'x'.repeat(32)
+const LONG = 'l'.repeat(256)
+
+/** What each variable is without a value, some values it takes, and some it refuses. */
+const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refuses: string[] } } = {
+  PORT: {
+    fallback: 8000,
+    takes: [
+      ['0', 0],
+      ['65535', 65_535],
+    ],
+    refuses: ['65536', '-1', '80.5', '0x50', ' 8000', 'http', '1e3'],
+  },
+  HOST: { fallback: undefined, takes: [['127.0.0.1', '127.0.0.1']], refuses: [LONG] },
+  DATABASE_URL: { fallback: undefined, takes: [['postgresql://localhost/todo', 'postgresql://localhost/todo']], refuses: [] },
+  DATABASE_ALLOW_INSECURE: {
+    fallback: false,
+    takes: [
+      ['true', true],
+      ['false', false],
+    ],
+    refuses: ['1', 'yes', 'TRUE'],
+  },
+  DATABASE_POOL_SIZE: {
+    fallback: 5,
+    takes: [
+      ['1', 1],
+      ['100', 100],
+    ],
+    refuses: ['0', '101', 'many'],
+  },
+  BETTER_AUTH_SECRET: { fallback: undefined, takes: [['é'.repeat(16), 'é'.repeat(16)]], refuses: ['hunter2', 'x'.repeat(31)] },
+  BETTER_AUTH_SECRETS: {
+    fallback: undefined,
+    takes: [
+      [`1:${SECRET}`, { current: '1', secrets: new Map([['1', Buffer.from(SECRET)]]) }],
+      [
+        ` b:${SECRET}:b , a:${SECRET}=`,
+        {
+          current: 'b',
+          secrets: new Map([
+            ['b', Buffer.from(`${SECRET}:b`)],
+            ['a', Buffer.from(`${SECRET}=`)],
+          ]),
+        },
+      ],
+    ],
+    refuses: [SECRET, `:${SECRET}`, '1:hunter2', `1:${SECRET},1:${SECRET}y`, `1:${SECRET},`, `1:${SECRET},2:hunter2`, `a b:${SECRET}`],
+  },
+  TOKEN_ISSUER: { fallback: 'todo-auth', takes: [['me', 'me']], refuses: [LONG] },
+  TOKEN_AUDIENCE: { fallback: 'todo-api', takes: [['you', 'you']], refuses: [LONG] },
+  TOKEN_LIFETIME_SECONDS: {
+    fallback: 1800,
+    takes: [
+      ['60', 60],
+      ['86400', 86_400],
+    ],
+    refuses: ['59', '86401', '30m'],
+  },
+  BETTER_AUTH_ISSUER: { fallback: undefined, takes: [['https://app.example.com', 'https://app.example.com']], refuses: [LONG] },
+  BETTER_AUTH_JWKS_URL: {
+    fallback: undefined,
+    takes: ['https://app.example.com/jwks', 'http://localhost:3000/jwks', 'http://127.0.0.1/jwks', 'http://[::1]:3000/jwks'].map(
+      (url): [string, string] => [url, url],
+    ),
+    refuses: [
+      'app.example.com/jwks',
+      'http://app.example.com/jwks',
+      'http://localhost.example.com/jwks',
+      'http://127.example.com/jwks',
+      'http://localhost@app.example.com/jwks',
+      'file:///etc/passwd',
+    ],
+  },
+  BETTER_AUTH_AUDIENCE: { fallback: undefined, takes: [['https://app.example.com', 'https://app.example.com']], refuses: [LONG] },
+  CORS_ORIGINS: {
+    fallback: [],
+    takes: [
+      ['*', ['*']],
+      [' https://a.example.com, http://localhost:3000 ,loopback,', ['https://a.example.com', 'http://localhost:3000', 'loopback']],
+    ],
+    refuses: ['https://a.example.com/', 'a.example.com', 'https://*.example.com', 'null', 'https://A.example.com'],
+  },
+  TRUSTED_PROXIES: {
+    fallback: [],
+    takes: [
+      [
+        'loopback, linklocal, uniquelocal,10.0.0.0/8, 203.0.113.1,2001:db8::/32,::1',
+        ['loopback', 'linklocal', 'uniquelocal', '10.0.0.0/8', '203.0.113.1', '2001:db8::/32', '::1'],
+      ],
+    ],
+    refuses: ['10.0.0.0/33', '10.0.0.0/0', '2001:db8::/129', 'proxy.example.com', '10.0.0', 'all', '10.0.0.0/8/8', 'fe80::1%eth0'],
+  },
+}
+
+/** A string that a message must not show, because it may be a secret. */
+const showsNothingOf = (value: string, message: string) => expect(` ${message} `).not.toContain(` ${value} `)
+
+describe.each(Object.entries(TABLE))('%s', (name, { fallback, takes, refuses }) => {
+  const read = (value: string | undefined) => readEnv({ [name]: value })[name as Name]
+
+  it('has a default, which an empty value is the same as', () => {
+    expect(read(undefined)).toEqual(fallback)
+    expect(read('')).toEqual(fallback)
+  })
+
+  it('takes what it should', () => {
+    for (const [value, expected] of takes) expect(read(value)).toEqual(expected)
+  })
+
+  it('refuses anything else in one line that names it and does not show the value', () => {
+    for (const value of refuses) {
+      const error = catching(() => read(value))
+      expect(error, value).toBeInstanceOf(EnvError)
+      expect(error.message).toMatch(new RegExp(`^${name}: [^\\n]+$`))
+      showsNothingOf(value, error.message)
+    }
+  })
+})
+
+it('knows every variable here', () => {
+  expect(Object.keys(TABLE)).toEqual(Object.keys(variables))
+})
+
+it('takes no hop that cannot be trusted then', () => {
+  for (const [value, hops] of TABLE.TRUSTED_PROXIES.takes) expect(() => makeClientAddress(hops), value).not.toThrow()
+})
+
+describe('what belongs together', () => {
+  it('is one secret at least, and the list counts instead of the single one', () => {
+    expect(() => ownIssuer(readEnv({}))).toThrow(/^BETTER_AUTH_SECRET: must be set/)
+    expect(ownIssuer(readEnv({ BETTER_AUTH_SECRET: SECRET })).keys.secrets.size).toBe(1)
+    expect(ownIssuer(readEnv({ BETTER_AUTH_SECRET: SECRET, BETTER_AUTH_SECRETS: `2:${SECRET}y` })).keys.current).toBe('2')
+  })
+
+  it('is all of a Better Auth server or nothing', () => {
+    const all = {
+      BETTER_AUTH_ISSUER: 'https://app.example.com',
+      BETTER_AUTH_JWKS_URL: 'https://app.example.com/api/auth/jwks',
+      BETTER_AUTH_AUDIENCE: 'https://app.example.com',
+    }
+    expect(foreignIssuer(readEnv({}))).toBeUndefined()
+    expect(foreignIssuer(readEnv(all))).toEqual({
+      issuer: all.BETTER_AUTH_ISSUER,
+      jwksUrl: all.BETTER_AUTH_JWKS_URL,
+      audience: all.BETTER_AUTH_AUDIENCE,
+    })
+    for (const missing of Object.keys(all)) expect(() => foreignIssuer(readEnv({ ...all, [missing]: '' }))).toThrow(missing)
+    expect(() => foreignIssuer(readEnv({ ...all, TOKEN_ISSUER: all.BETTER_AUTH_ISSUER }))).toThrow(/^BETTER_AUTH_ISSUER: /)
+  })
+})
+
+describe('a database', () => {
+  const connect = (url: string, insecure = 'false') =>
+    connectionConfig(databaseOptions(readEnv({ DATABASE_URL: url, DATABASE_ALLOW_INSECURE: insecure })))
+  const outside = 'postgresql://todo:hunter2@db.example.com:5432/todo'
+
+  it.each(['', '?sslmode=require', '?sslmode=prefer', '?sslmode=verify-ca', '?host=db.example.com'])(
+    'outside loopback needs verified TLS, which %o is not',
+    (query) => {
+      const error = catching(() => connect(outside + query))
+      expect(error.message).toMatch(/^DATABASE_URL: [^\n]+$/)
+      expect(error.message).not.toContain('hunter2')
+      expect(() => connect(outside + query, 'true')).not.toThrow()
+    },
+  )
+
+  it('with it, or on loopback, is taken', () => {
+    for (const host of ['localhost', '127.0.0.1', '[::1]']) expect(() => connect(`postgresql://todo:hunter2@${host}/todo`)).not.toThrow()
+    expect(() => connect(`${outside}?sslmode=verify-full`)).not.toThrow()
+    expect(() => connect('postgresql://todo:hunter2@localhost/todo?host=db.example.com')).toThrow(/^DATABASE_URL: /)
+  })
+
+  it('must be named', () => {
+    expect(() => databaseOptions(readEnv({}))).toThrow(/^DATABASE_URL: must be set$/)
+  })
+})
+
+describe.concurrent('a process does not start', () => {
+  const refused: [string, string, string][] = Object.entries(TABLE).flatMap(
+    ([
+      name,
+      {
+        refuses: [value],
+      },
+    ]): [string, string, string][] => (value === undefined ? [] : [[name, value, 'todos']]),
+  )
+  it.each([
+    ...refused,
+    ['DATABASE_URL', '', 'todos'],
+    ['DATABASE_URL', 'mysql://todo:hunter2@localhost/todo', 'todos'],
+    ['DATABASE_URL', 'hunter2', 'auth'],
+    ['DATABASE_URL', 'postgresql://todo:hunter2@db.example.com/todo', 'users'],
+    ['BETTER_AUTH_SECRET', '', 'todos'],
+    ['BETTER_AUTH_ISSUER', 'https://app.example.com', 'todos', 'BETTER_AUTH_JWKS_URL'],
+    ['TRUSTED_PROXIES', 'hunter2', 'auth'],
+  ])('when %s is %o (%s)', async (name, value, fn, named = name) => {
+    const outcome = await startFunction(fn, testEnvironment({ [name]: value })).catch((error: Error) => error)
+    if (!(outcome instanceof Error)) throw new Error('it listens')
+    expect(outcome.message).toMatch(new RegExp(`^${fn} ended with status 1: ${named}: [^\\n]+$`))
+    expect(outcome.message).not.toContain('hunter2')
+    if (value) showsNothingOf(value, outcome.message)
+  })
+
+  it('when its port is in use', async () => {
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const address = holder.address()
+    const port = typeof address === 'object' ? String(address?.port) : ''
+    const started = startFunction('todos', testEnvironment({ PORT: port }))
+    await expect(started).rejects.toThrow(new RegExp(`^todos ended with status 1: PORT: ${port} is already in use$`))
+    holder.close()
+  })
+})
+
+function catching(run: () => unknown): Error {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof Error) return error
+  }
+  throw new Error('nothing was thrown')
+}

@@ -1,0 +1,357 @@
+// Tokens as attackers make them: written by hand and really signed, because a library would refuse to make most of them.
+import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { v7 as uuidv7 } from 'uuid'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type ForeignIssuer, makeTokenVerifier } from './issuers.ts'
+import { makeTokenIssuer, type OwnIssuer } from './tokens.ts'
+
+const clock = () => new Date()
+const now = () => Math.floor(Date.now() / 1000)
+const SECRETS = { 1: Buffer.from('the old secret of at least 32 bytes'), 2: Buffer.from('the new secret of at least 32 bytes') }
+const ISSUER = 'https://app.example.com'
+const ed25519 = generateKeyPairSync('ed25519')
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const jwk = (key: KeyObject) => key.export({ format: 'jwk' })
+
+const own: OwnIssuer = {
+  keys: {
+    current: '2',
+    secrets: new Map([
+      ['2', SECRETS[2]],
+      ['1', SECRETS[1]],
+    ]),
+  },
+  issuer: 'todo-auth',
+  audience: 'todo-api',
+  lifetime: 1800,
+}
+
+/** A server that publishes keys, and does not always. */
+const published = { status: 200, body: JSON.stringify({ keys: [{ ...jwk(ed25519.publicKey), kid: 'ed', alg: 'EdDSA' }] }), fetched: 0 }
+const server = createServer((_request, response) => {
+  published.fetched++
+  response.writeHead(published.status, { location: '/elsewhere' }).end(published.body)
+}).listen(0, '127.0.0.1')
+await once(server, 'listening')
+const address = server.address()
+afterAll(() => server.close())
+
+const foreign: ForeignIssuer = {
+  issuer: ISSUER,
+  audience: ISSUER,
+  jwksUrl: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/jwks`,
+}
+const verify = makeTokenVerifier(own, foreign, clock)
+
+type Part = Record<string, unknown> | string
+const base64url = (part: Part) => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
+const hmac = (key: string | Buffer, hash = 'sha256') => {
+  return (input: string) => createHmac(hash, key).update(input).digest('base64url')
+}
+const eddsa =
+  (key: KeyObject = ed25519.privateKey) =>
+  (input: string) =>
+    sign(null, Buffer.from(input), key).toString('base64url')
+const rs256 = (input: string) => sign('sha256', Buffer.from(input), rsa.privateKey).toString('base64url')
+
+function compact(header: Part, payload: Part, signed: (input: string) => string): string {
+  const input = `${base64url(header)}.${base64url(payload)}`
+  return `${input}.${signed(input)}`
+}
+
+const ownHeader = { alg: 'HS256', typ: 'at+jwt', kid: '2' }
+const ownClaims = () => ({
+  iss: 'todo-auth',
+  aud: 'todo-api',
+  sub: uuidv7(),
+  email: 'ada@example.com',
+  iat: now(),
+  exp: now() + 60,
+  jti: randomUUID(),
+})
+const ownToken = (header: Part = {}, claims: Part = {}, signed = hmac(SECRETS[2])) =>
+  compact(
+    typeof header === 'string' ? header : { ...ownHeader, ...header },
+    typeof claims === 'string' ? claims : { ...ownClaims(), ...claims },
+    signed,
+  )
+
+const foreignHeader = { alg: 'EdDSA', kid: 'ed' }
+const foreignClaims = () => ({ iss: ISSUER, aud: ISSUER, sub: 'Zk3pQ9vX1bT7mR5wY2nL8cD4fG6hJ0sA', iat: now(), exp: now() + 60 })
+const foreignToken = (header: Part = {}, claims: Part = {}, signed = eddsa()) =>
+  compact(
+    typeof header === 'string' ? header : { ...foreignHeader, ...header },
+    typeof claims === 'string' ? claims : { ...foreignClaims(), ...claims },
+    signed,
+  )
+
+const REFUSED = { name: 'AppError', kind: 'unauthenticated', message: 'The access token is not valid.' }
+const EXPIRED = { ...REFUSED, message: 'The access token has expired.' }
+/** JSON of an object without one of its members. */
+const without = (object: Record<string, unknown>, name: string) => ({ ...object, [name]: undefined })
+
+describe('a good token', () => {
+  it('of our own says who, how long, and that they may write', async () => {
+    const sub = uuidv7()
+    const exp = now() + 60
+    expect(await verify(ownToken({}, { sub, exp }))).toEqual({
+      userId: sub,
+      issuer: null,
+      email: 'ada@example.com',
+      name: null,
+      expiresAt: new Date(exp * 1000),
+      readOnly: false,
+    })
+  })
+
+  it('is what our own issuer makes', async () => {
+    const user = { id: uuidv7(), email: 'ada@example.com' }
+    const { token, expiresIn } = await makeTokenIssuer(own, clock)(user)
+    expect(await verify(token)).toMatchObject({ userId: user.id, email: user.email, issuer: null })
+    expect(expiresIn).toBe(1800)
+  })
+
+  it('of the other issuer is told apart', async () => {
+    expect(await verify(foreignToken({}, { name: 'Ada', email: 'ada@example.com' }))).toMatchObject({
+      userId: foreignClaims().sub,
+      issuer: ISSUER,
+      email: 'ada@example.com',
+      name: 'Ada',
+    })
+    expect(await verify(foreignToken({ typ: 'JWT' }, { aud: ['someone', ISSUER] }))).toMatchObject({ issuer: ISSUER })
+  })
+
+  it.each([
+    [undefined, false],
+    ['', false],
+    ['openid profile', false],
+    ['todos:read', true],
+    ['openid todos:read', true],
+    ['todos:read todos:write', false],
+    ['todos:write', false],
+    ['todos:writes', true],
+  ])('with the scope %o may only read: %o', async (scope, readOnly) => {
+    expect(await verify(ownToken({}, { scope }))).toMatchObject({ readOnly })
+    expect(await verify(foreignToken({}, { scope }))).toMatchObject({ readOnly })
+  })
+
+  it.each([['A\u0000da'], ['\ud800'], ['x'.repeat(300)], [''], [42], [null]])(
+    'of the other issuer may have a name that is none: %o',
+    async (name) => {
+      expect(await verify(foreignToken({}, { name, email: name }))).toMatchObject({ name: null })
+    },
+  )
+})
+
+describe('an own token is refused', () => {
+  const claims = JSON.stringify(ownClaims())
+  it.each<[string, () => string]>([
+    ['unsigned', () => ownToken({ alg: 'none' }, {}, () => '')],
+    ['unsigned, in another case', () => ownToken({ alg: 'nOnE' }, {}, () => '')],
+    ['unsigned, under an honest header', () => ownToken({}, {}, () => '')],
+    ['with two algorithms', () => ownToken(`{"alg":"HS256","typ":"at+jwt","kid":"2","alg":"none"}`, {}, () => '')],
+    ['with another HMAC', () => ownToken({ alg: 'HS512' }, {}, hmac(SECRETS[2], 'sha512'))],
+    ['signed with RSA', () => ownToken({ alg: 'RS256' }, {}, rs256)],
+    ['signed with the other issuer’s key', () => ownToken({ alg: 'EdDSA', kid: 'ed' }, {}, eddsa())],
+    ['signed with a public key', () => ownToken({}, {}, hmac(rsa.publicKey.export({ type: 'spki', format: 'pem' })))],
+    ['signed with an empty secret', () => ownToken({}, {}, hmac(''))],
+    ['signed with a secret that its kid does not name', () => ownToken({ kid: '1' }, {}, hmac(SECRETS[2]))],
+    ['with its own key along', () => ownToken({ jwk: { kty: 'oct', k: base64url('mine') } }, {}, hmac('mine'))],
+    ['with a public key of its own along', () => ownToken({ alg: 'RS256', jwk: jwk(rsa.publicKey) }, {}, rs256)],
+    ['with an address for its key', () => ownToken({ alg: 'EdDSA', jku: foreign.jwksUrl, kid: 'ed' }, {}, eddsa())],
+    ['with an address for its certificate', () => ownToken({ alg: 'RS256', x5u: foreign.jwksUrl }, {}, rs256)],
+    ['with a header that must be understood', () => ownToken({ crit: ['x'], x: 1 })],
+    ['with a payload that is not encoded', () => ownToken({ crit: ['b64'], b64: false })],
+    ['without a kid', () => ownToken(without(ownHeader, 'kid'))],
+    ['with an unknown kid', () => ownToken({ kid: '3' })],
+    ['with an empty kid', () => ownToken({ kid: '' })],
+    ['with a kid that every object has', () => ownToken({ kid: '__proto__' })],
+    ['with a kid that is a number', () => ownToken({ kid: 2 })],
+    ['with a path for a kid', () => ownToken({ kid: '../../dev/null' }, {}, hmac(''))],
+    ['without a typ', () => ownToken(without(ownHeader, 'typ'))],
+    ['with the typ JWT', () => ownToken({ typ: 'JWT' })],
+    ['with a typ that is no text', () => ownToken({ typ: ['at+jwt'] })],
+    ['for someone else', () => ownToken({}, { aud: 'another-api' })],
+    ['for nobody', () => ownToken({}, { aud: [] })],
+    ['of an unknown issuer', () => ownToken({}, { iss: 'todo-auth2' })],
+    ['of an issuer every object has', () => ownToken({}, { iss: 'constructor' })],
+    ['of a list of issuers', () => ownToken({}, { iss: ['todo-auth'] })],
+    ['of two issuers, the last of which is another', () => ownToken({}, `${claims.slice(0, -1)},"iss":"${ISSUER}"}`)],
+    ...Object.keys(without(ownClaims(), 'email'))
+      .filter((name) => name !== 'email')
+      .map((name): [string, () => string] => [`without ${name}`, () => ownToken({}, without(ownClaims(), name))]),
+    ...[42, null, {}, [uuidv7()], '', 'ada', 'Zk3pQ9vX1bT7mR5wY2nL8cD4fG6hJ0sA', `${uuidv7()}\n`].map((sub): [string, () => string] => [
+      `with the sub ${JSON.stringify(sub)}`,
+      () => ownToken({}, { sub }),
+    ]),
+    ...['1e400', '"4102444800"', 'null', '[4102444800]', '4102444800.5', '253402300800'].map((exp): [string, () => string] => [
+      `with the exp ${exp}`,
+      () => ownToken({}, claims.replace(/"exp":\d+/, `"exp":${exp}`)),
+    ]),
+    ['before its time', () => ownToken({}, { nbf: now() + 60 })],
+    ['with a scope that is no text', () => ownToken({}, { scope: ['todos:read'] })],
+    ['over 8 KiB', () => ownToken({}, { padding: 'x'.repeat(8192) })],
+    ['cut', () => ownToken().slice(0, -1)],
+    ['cut before its signature', () => ownToken().split('.').slice(0, 2).join('.')],
+    ['with a signature of another', () => `${ownToken().split('.').slice(0, 2).join('.')}.${ownToken().split('.')[2]}`],
+    ['with something behind it', () => `${ownToken()}.${base64url('{}')}`],
+    ['in standard base64', () => ownToken().replace('.', '+.')],
+    ['with a payload that is no object', () => ownToken({}, '[]')],
+    ['with a payload that is no JSON', () => ownToken({}, '{"iss":"todo-auth"')],
+    ['encrypted', () => `${base64url({ alg: 'dir', enc: 'A256GCM' })}....`],
+    ['of nothing', () => ''],
+    ['of dots', () => '..'],
+    ['of garbage', () => 'garbage'],
+    ['of much garbage', () => 'x'.repeat(100_000)],
+  ])('%s', async (_attack, token) => {
+    await expect(verify(token())).rejects.toMatchObject(REFUSED)
+  })
+
+  it('when it has expired, to the second', async () => {
+    await expect(verify(ownToken({}, { exp: now() - 1 }))).rejects.toMatchObject(EXPIRED)
+    await expect(verify(foreignToken({}, { exp: now() - 1 }))).rejects.toMatchObject(EXPIRED)
+    const exp = now() + 60
+    const at = (milliseconds: number) => makeTokenVerifier(own, foreign, () => new Date(milliseconds))(ownToken({}, { exp }))
+    await expect(at(exp * 1000)).rejects.toMatchObject(EXPIRED)
+    await expect(at(exp * 1000 - 1)).resolves.toMatchObject({ issuer: null })
+  })
+
+  it('unless a repeated claim is read the same way by every part of the check', async () => {
+    const sub = uuidv7()
+    const doubled = ownToken({}, `${claims.slice(0, -1)},"sub":"${sub}"}`)
+    expect(await verify(doubled)).toMatchObject({ userId: sub })
+  })
+})
+
+describe("the other issuer's token is refused", () => {
+  const publicKey = ed25519.publicKey
+  const x = Buffer.from(String(jwk(publicKey).x), 'base64url')
+  const stranger = generateKeyPairSync('ed25519').privateKey
+  it.each<[string, () => string]>([
+    ['unsigned', () => foreignToken({ alg: 'none' }, {}, () => '')],
+    ['signed by a stranger', () => foreignToken({}, {}, eddsa(stranger))],
+    ['with the public key as a secret, raw', () => foreignToken({ alg: 'HS256' }, {}, hmac(x))],
+    ['with the public key as a secret, as it is written', () => foreignToken({ alg: 'HS256' }, {}, hmac(String(jwk(publicKey).x)))],
+    [
+      'with the public key as a secret, PEM',
+      () => {
+        return foreignToken({ alg: 'HS256' }, {}, hmac(publicKey.export({ type: 'spki', format: 'pem' })))
+      },
+    ],
+    [
+      'with the public key as a secret, DER',
+      () => {
+        return foreignToken({ alg: 'HS256' }, {}, hmac(publicKey.export({ type: 'spki', format: 'der' })))
+      },
+    ],
+    ['with the public key as a secret, JWK', () => foreignToken({ alg: 'HS256' }, {}, hmac(JSON.stringify(jwk(publicKey))))],
+    ['signed with our secret', () => foreignToken({ alg: 'HS256', kid: '2' }, {}, hmac(SECRETS[2]))],
+    ['with its own key along', () => foreignToken({ jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AA' } }, {}, eddsa(stranger))],
+    ['with another algorithm', () => foreignToken({ alg: 'RS256' }, {}, rs256)],
+    ['without a kid', () => foreignToken(without(foreignHeader, 'kid'))],
+    ['with an unknown kid', () => foreignToken({ kid: 'unknown' })],
+    ['as our own access token', () => foreignToken({ typ: 'at+jwt' })],
+    [
+      'as the cookie cache that it is',
+      () => {
+        const claims = { sid: 's', session: {}, user: {}, aud: 'better-auth:session-cache' }
+        return foreignToken({ typ: 'better-auth.session-cache+jwt' }, claims)
+      },
+    ],
+    ['as a cookie cache that has all of the claims', () => foreignToken({ typ: 'better-auth.session-cache+jwt' })],
+    ['for someone else', () => foreignToken({}, { aud: 'todo-api' })],
+    ['that says it is ours', () => foreignToken({}, { iss: 'todo-auth', aud: 'todo-api', sub: uuidv7() })],
+    [
+      'that says it is ours, in our form',
+      () => {
+        const claims = { ...ownClaims() }
+        return foreignToken({ typ: 'at+jwt' }, claims)
+      },
+    ],
+    ...['iss', 'aud', 'sub', 'exp'].map((name): [string, () => string] => [
+      `without ${name}`,
+      () => foreignToken({}, without(foreignClaims(), name)),
+    ]),
+    ['with an id of ours', () => foreignToken({}, { sub: uuidv7() })],
+    ['with an id of ours in capitals', () => foreignToken({}, { sub: uuidv7().toUpperCase() })],
+    ...[42, null, '', 'a/b', '..\\b', 'a\u0000', 'a\nb', 'a\u200bb', '\ud800', 'x'.repeat(256)].map((sub): [string, () => string] => [
+      `with the sub ${JSON.stringify(sub)}`,
+      () => foreignToken({}, { sub }),
+    ]),
+  ])('%s', async (_attack, token) => {
+    await expect(verify(token())).rejects.toMatchObject(REFUSED)
+  })
+
+  it('when it is a cookie cache signed with the secret that both know', async () => {
+    const cache = compact({ alg: 'HS256' }, { session: {}, user: { id: uuidv7() }, iat: now(), exp: now() + 60 }, hmac(SECRETS[2]))
+    await expect(verify(cache)).rejects.toMatchObject(REFUSED)
+  })
+
+  it('when no other issuer is known', async () => {
+    await expect(makeTokenVerifier(own, undefined, clock)(foreignToken())).rejects.toMatchObject(REFUSED)
+  })
+
+  it('when ours is presented as theirs', async () => {
+    await expect(verify(ownToken({}, { iss: ISSUER, aud: ISSUER }))).rejects.toMatchObject(REFUSED)
+    await expect(verify(ownToken({ typ: 'JWT' }, { iss: ISSUER, aud: ISSUER, sub: 'someone' }))).rejects.toMatchObject(REFUSED)
+  })
+
+  it('when both issuers would have one name: that does not even start', () => {
+    expect(() => makeTokenVerifier(own, { ...foreign, issuer: own.issuer }, clock)).toThrow(/^BETTER_AUTH_ISSUER: /)
+  })
+})
+
+describe('rotating the secret', () => {
+  const onlyNew = makeTokenVerifier({ ...own, keys: { current: '2', secrets: new Map([['2', SECRETS[2]]]) } }, undefined, clock)
+  it('signs with the new one and still takes the old one, until that is gone', async () => {
+    const { token } = await makeTokenIssuer(own, clock)({ id: uuidv7(), email: 'ada@example.com' })
+    const old = ownToken({ kid: '1' }, {}, hmac(SECRETS[1]))
+    expect(JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())).toEqual(ownHeader)
+    for (const good of [token, old]) await expect(verify(good)).resolves.toMatchObject({ issuer: null })
+    await expect(onlyNew(token)).resolves.toMatchObject({ issuer: null })
+    await expect(onlyNew(old)).rejects.toMatchObject(REFUSED)
+  })
+})
+
+describe("the other issuer's keys", () => {
+  const good = published.body
+  const UNAVAILABLE = { name: 'AppError', kind: 'unavailable', retryAfter: 5 }
+
+  it.each([
+    [500, good],
+    [404, '{}'],
+    [302, ''],
+    [200, 'no JSON'],
+    [200, '{"keys":"none"}'],
+  ])('answered with %i %o are unavailable, which is nobody’s fault but theirs, and good again afterwards', async (status, body) => {
+    const fresh = makeTokenVerifier(own, foreign, clock)
+    Object.assign(published, { status, body })
+    await expect(fresh(foreignToken())).rejects.toMatchObject(UNAVAILABLE)
+    await expect(fresh(ownToken())).resolves.toMatchObject({ issuer: null })
+    Object.assign(published, { status: 200, body: good })
+    await expect(fresh(foreignToken())).resolves.toMatchObject({ issuer: ISSUER })
+  })
+
+  it('are unavailable when nobody listens', async () => {
+    const nobody = makeTokenVerifier(own, { ...foreign, jwksUrl: 'http://127.0.0.1:9/jwks' }, clock)
+    await expect(nobody(foreignToken())).rejects.toMatchObject(UNAVAILABLE)
+  })
+
+  it('are fetched once for many tokens at once, and not for every kid that somebody makes up', async () => {
+    const fresh = makeTokenVerifier(own, foreign, clock)
+    const before = published.fetched
+    await Promise.all(Array.from({ length: 20 }, () => fresh(foreignToken())))
+    await Promise.allSettled(Array.from({ length: 20 }, (_, n) => fresh(foreignToken({ kid: `made up ${n}` }))))
+    expect(published.fetched - before).toBe(1)
+  })
+
+  it('are not fetched for a token that cannot be good', async () => {
+    const fresh = makeTokenVerifier(own, foreign, clock)
+    const before = published.fetched
+    for (const token of [foreignToken({ alg: 'HS256' }), foreignToken({ typ: 'at+jwt' }), foreignToken(without(foreignHeader, 'kid'))])
+      await expect(fresh(token)).rejects.toMatchObject(REFUSED)
+    expect(published.fetched).toBe(before)
+  })
+})
