@@ -44,13 +44,8 @@ export function openApi(apps: readonly AnyApp[]): Json {
     const operationId = idOf(verb, note.operation.name, template, names)
     const { tag, about } = path.startsWith('/api/') ? { tag: note.function ?? 'api', about: note.about ?? '' } : SERVICE
     tags.set(tag, about)
-    paths[template] = {
-      ...paths[template],
-      [verb]: {
-      operationId,
-      tags: [tag],
-      ...operationObject(path, note, components),
-    }
+    const operation = { operationId, tags: [tag], ...operationObject(path, note, components) }
+    paths[template] = { ...paths[template], [verb]: operation }
   }
   return {
     openapi: '3.1.1',
