@@ -1,0 +1,316 @@
+import { randomUUID } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
+import { afterAll, describe, expect, it } from 'vitest'
+import { AppError } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/problem.ts'
+import { Account, Session, TokenStatus } from '../../shared/operations/users.ts'
+import { answer, elsewhere, newUser, testDeps } from '../../shared/testing.ts'
+import { authApp } from './app.ts'
+import { makeAuthDeps } from './deps.ts'
+
+const world = testDeps()
+const deps = makeAuthDeps(world.env, world.deps)
+const app = authApp(deps)
+afterAll(() => world.deps.db.$disconnect())
+
+const PASSWORD = 'correct horse battery'
+const post = (path: string, body: unknown, headers: Record<string, string> = elsewhere(), to: Pick<typeof app, 'request'> = app) =>
+  to.request(`/api/v1/users/${path}`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { ...headers, 'content-type': 'application/json' },
+  })
+const someone = (name = `user-${randomUUID()}`) => ({ email: `${name}@example.com`, username: name, password: PASSWORD })
+
+async function registered(details = someone()) {
+  const response = await post('register', details)
+  expect(response.status).toBe(201)
+  return { ...details, account: await answer(response, Account) }
+}
+
+async function refused(response: Response, status: number) {
+  expect(response.status).toBe(status)
+  expect(response.headers.get('content-type')).toBe('application/problem+json')
+  const problem = await answer(response, Problem)
+  expect(problem).toMatchObject({ status, message: problem.detail })
+  return problem
+}
+
+describe('POST /users/register', () => {
+  it('answers 201 with the account, and nothing else of it', async () => {
+    const details = someone()
+    const response = await post('register', details)
+    expect(response.status).toBe(201)
+    expect(response.headers.get('content-type')).toBe('application/json')
+    const body = await response.json()
+    expect(body).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
+      email: details.email,
+      username: details.username,
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    })
+  })
+
+  it('takes an email address in any case and with space around it, as the same one', async () => {
+    const { email, username } = someone()
+    const { account } = await registered({ email: `  ${email.toUpperCase()}\t`, username, password: PASSWORD })
+    expect(account.email).toBe(email)
+    const problem = await refused(await post('register', { ...someone(), email: email.replace('user', 'User') }), 409)
+    expect(problem).toEqual({
+      type: 'about:blank',
+      title: 'Conflict',
+      status: 409,
+      detail: 'This email address is already registered.',
+      message: 'This email address is already registered.',
+      instance: '/api/v1/users/register',
+      errors: [{ pointer: '#/email', detail: 'This email address is already registered.' }],
+    })
+    for (const spelling of [email, ` ${email} `, email.toUpperCase()])
+      expect((await post('login', { email: spelling, password: PASSWORD })).status).toBe(200)
+  })
+
+  it.each([
+    ['case', 'Ada', 'aDA'],
+    ['space around it', 'ada', '  ada '],
+    ['full width', 'ada', 'ａｄａ'],
+    ['a composed and a decomposed accent', 'zoé', 'zoe\u0301'],
+    ['a ligature', 'ﬁn', 'FIN'],
+    ['sharp s', 'straße', 'STRASSE'],
+    ['the sigma at the end', 'ὀδυσσεύς', 'ὈΔΥΣΣΕΎΣ'],
+    ['a letter whose capital is three', 'ΰ', 'Ϋ\u0301'],
+  ])('takes two usernames that differ in %s for one', async (_difference, first, second) => {
+    const tail = randomUUID()
+    const spelled = (name: string) => name.replace(name.trim(), (trimmed) => `${tail} ${trimmed}`)
+    const { account } = await registered({ ...someone(), username: spelled(first) })
+    expect(account.username).toBe(spelled(first).trim())
+    const problem = await refused(await post('register', { ...someone(), username: spelled(second) }), 409)
+    expect(problem).toMatchObject({
+      message: 'This username is already taken.',
+      errors: [{ pointer: '#/username', detail: 'This username is already taken.' }],
+    })
+  })
+
+  it('makes one account of many at once for one email address', async () => {
+    const { email } = someone()
+    const responses = await Promise.all(Array.from({ length: 12 }, () => post('register', { ...someone(), email })))
+    expect(responses.map(({ status }) => status).sort()).toEqual([201, ...Array(11).fill(409)])
+  })
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['no email address', { email: undefined }, '#/email'],
+    ['what is none', { email: 'ada' }, '#/email'],
+    ['a number for one', { email: 42 }, '#/email'],
+    ['one that is too long', { email: `${'a'.repeat(250)}@example.com` }, '#/email'],
+    ['one with NUL', { email: 'a\0da@example.com' }, '#/email'],
+    ['no username', { username: undefined }, '#/username'],
+    ['one of space', { username: ' \t\u00a0 ' }, '#/username'],
+    ['one of 51 characters', { username: '😀'.repeat(51) }, '#/username'],
+    ['an invisible one', { username: 'a\u200bda' }, '#/username'],
+    ['one that turns around', { username: 'a\u202eda' }, '#/username'],
+    ['one with a line break', { username: 'a\nda' }, '#/username'],
+    ['no password', { password: undefined }, '#/password'],
+    ['one of 7 characters', { password: '😀'.repeat(7) }, '#/password'],
+    ['one of 129 characters', { password: 'x'.repeat(129) }, '#/password'],
+    ['one with NUL', { password: 'correct\0horse' }, '#/password'],
+    ['one with half a character', { password: 'correct \ud800 horse' }, '#/password'],
+    ['a field that is unknown', { is_admin: true }, '#/is_admin'],
+    ['a prototype', JSON.parse('{"__proto__":{"id":"1"}}'), '#/__proto__'],
+  ])('refuses %s with 422, by name', async (_case, change, pointer) => {
+    const problem = await refused(await post('register', { ...someone(), ...change }), 422)
+    // Spreading does not set what JSON can: an own __proto__.
+    if (pointer !== '#/__proto__') expect(problem.errors).toContainEqual({ pointer, detail: expect.any(String) })
+  })
+
+  it('takes each character of a password as it is, up to 128', async () => {
+    const { email } = await registered({ ...someone(), password: ` ${'😀'.repeat(126)} ` })
+    expect((await post('login', { email, password: ` ${'😀'.repeat(126)} ` })).status).toBe(200)
+    expect((await post('login', { email, password: '😀'.repeat(126) })).status).toBe(401)
+    expect((await post('login', { email, password: ` ${'😀'.repeat(126)} x` })).status).toBe(401)
+  })
+})
+
+describe('POST /users/login', () => {
+  it('answers 200 with a token and the account', async () => {
+    const { account, email } = await registered()
+    const response = await post('login', { email, password: PASSWORD })
+    expect(response.status).toBe(200)
+    const body = await answer(response, Session)
+    expect(body).toEqual({ access_token: expect.any(String), token_type: 'bearer', expires_in: 1800, user: account })
+    expect(await deps.verifyToken(body.access_token)).toMatchObject({ userId: account.id, email, issuer: null, readOnly: false })
+  })
+
+  it('answers the same, and works as much, for an unknown user and a wrong password', async () => {
+    const { email } = await registered()
+    const { email: withoutPassword } = await newUser(world)
+    const compared: boolean[] = []
+    const passwords = {
+      ...deps.passwords,
+      verify: async (...args: Parameters<typeof deps.passwords.verify>) => {
+        const matches = await deps.passwords.verify(...args)
+        compared.push(matches)
+        return matches
+      },
+    }
+    const watched = authApp({ ...deps, passwords })
+    const answers = []
+    for (const tried of [email, someone().email, withoutPassword]) {
+      const response = await post('login', { email: tried, password: 'a wrong one' }, { ...elsewhere(), 'x-request-id': 'one' }, watched)
+      answers.push({ status: response.status, headers: [...response.headers], body: await response.text() })
+    }
+    expect(answers[1]).toEqual(answers[0])
+    expect(answers[2]).toEqual(answers[0])
+    expect(answers[0]).toMatchObject({ status: 401 })
+    expect(JSON.parse(answers[0]?.body ?? '')).toEqual({
+      type: 'about:blank',
+      title: 'Unauthorized',
+      status: 401,
+      detail: 'Email or password is incorrect.',
+      message: 'Email or password is incorrect.',
+      instance: '/api/v1/users/login',
+    })
+    expect(Object.fromEntries(answers[0]?.headers ?? [])).toMatchObject({ 'www-authenticate': 'Bearer realm="todo"' })
+    expect(compared).toEqual([false, false, false])
+  })
+
+  it('has no password that opens an account of another issuer', async () => {
+    const id = `foreign-${randomUUID()}`
+    await deps.db.user.create({ data: { id, issuer: 'https://app.example.com', username: id } })
+    for (const email of [`${id}@example.com`, id]) expect((await post('login', { email, password: 'null' })).status).not.toBe(200)
+  })
+
+  it.each([
+    [{ password: PASSWORD }, '#/email'],
+    [{ email: 'ada@example.com' }, '#/password'],
+    [{ email: 'ada@example.com', password: '' }, '#/password'],
+    [{ email: 'ada@example.com', password: 'x'.repeat(1025) }, '#/password'],
+    [{ email: { contains: '@' }, password: PASSWORD }, '#/email'],
+    [{ email: 'ada@example.com', password: PASSWORD, user_id: 'x' }, '#/user_id'],
+  ])('refuses %o with 422', async (body, pointer) => {
+    const { errors } = await refused(await post('login', body), 422)
+    expect(errors).toContainEqual({ pointer, detail: expect.any(String) })
+  })
+})
+
+describe('throttling', () => {
+  const wrong = async () => {
+    throw new AppError('unauthenticated', 'wrong')
+  }
+  /** The text that `elsewhere` is counted as. */
+  const counted = (headers: ReturnType<typeof elsewhere>) => headers['x-forwarded-for'].replace(/::1$/, '::/64').replace(/:0+(?=\w)/g, ':')
+
+  it('answers 429 with Retry-After to the eleventh guess, and to the right password then, but not elsewhere', async () => {
+    const { email } = await registered()
+    const here = elsewhere()
+    const guesses = await Promise.all(Array.from({ length: 12 }, () => post('login', { email, password: 'a guess' }, here)))
+    expect(guesses.map(({ status }) => status).sort()).toEqual([...Array(10).fill(401), 429, 429])
+    const late = await post('login', { email: email.toUpperCase(), password: PASSWORD }, here)
+    const seconds = Number(late.headers.get('retry-after'))
+    expect(seconds).toBeGreaterThan(890)
+    expect(seconds).toBeLessThanOrEqual(900)
+    expect(await refused(late, 429)).toMatchObject({ message: 'Too many attempts. Please try again in 15 minutes.' })
+    const neighbour = { 'x-forwarded-for': here['x-forwarded-for'].replace(/::1$/, '::2:3') }
+    expect((await post('login', { email, password: PASSWORD }, neighbour)).status).toBe(429)
+    expect((await post('login', { email, password: PASSWORD })).status).toBe(200)
+  })
+
+  it('counts registrations by the address', async () => {
+    const here = elsewhere()
+    for (let count = 0; count < 50; count++) await deps.throttle.register({ address: counted(here) })
+    const late = await post('register', someone(), here)
+    expect(Number(late.headers.get('retry-after'))).toBeGreaterThan(3590)
+    await refused(late, 429)
+  })
+
+  it('believes X-Forwarded-For from nobody but the hops that are trusted', async () => {
+    const { email } = await registered()
+    const remoteAddress = `2001:db8:ffff:${randomUUID().slice(0, 4)}::1`
+    const peer = { incoming: { socket: { remoteAddress, remotePort: 50_000, remoteFamily: 'IPv6' } } }
+    const attempt = (password: string) =>
+      app.request(
+        '/api/v1/users/login',
+        {
+          method: 'POST',
+          body: JSON.stringify({ email, password }),
+          headers: { ...elsewhere(), 'content-type': 'application/json' },
+        },
+        peer,
+      )
+    for (let count = 0; count < 10; count++) expect((await attempt('a guess')).status).toBe(401)
+    expect((await attempt(PASSWORD)).status).toBe(429)
+  })
+
+  it('counts no guess that does not match the schema', async () => {
+    const here = elsewhere()
+    const { email } = await registered()
+    for (let count = 0; count < 12; count++) expect((await post('login', { email }, here)).status).toBe(422)
+    await expect(deps.throttle.login({ address: counted(here), email }, wrong)).rejects.toThrow('wrong')
+    expect((await post('login', { email, password: PASSWORD }, here)).status).toBe(200)
+  })
+})
+
+describe('GET /validate-token', () => {
+  const validate = (headers?: Record<string, string>) => app.request('/api/v1/validate-token', headers ? { headers } : {})
+
+  it('says whose the token is and how long it is good for', async () => {
+    const { email, account } = await registered()
+    const session = await answer(await post('login', { email, password: PASSWORD }), Session)
+    const response = await validate({ authorization: `Bearer ${session.access_token}` })
+    expect(response.status).toBe(200)
+    const body = await answer(response, TokenStatus)
+    expect(body).toEqual({ valid: true, user_id: account.id, message: 'Token is valid', expires_at: expect.any(String) })
+    expect(Date.parse(body.expires_at) - Date.now()).toBeGreaterThan(1790_000)
+  })
+
+  it('answers 401 with what is wanted otherwise', async () => {
+    const none = await validate()
+    expect(none.headers.get('www-authenticate')).toBe('Bearer realm="todo"')
+    expect(await refused(none, 401)).toMatchObject({ message: 'An access token is needed: Authorization: Bearer <token>.' })
+    const bad = await validate({ authorization: 'Bearer x.y.z' })
+    expect(bad.headers.get('www-authenticate')).toBe('Bearer realm="todo", error="invalid_token"')
+    expect(await refused(bad, 401)).toMatchObject({ message: 'The access token is not valid.' })
+  })
+
+  it.each([
+    ['Basic', (token: string) => `Basic ${token}`],
+    ['no scheme', (token: string) => token],
+    ['no space', (token: string) => `Bearer${token}`],
+    ['two', (token: string) => `Bearer ${token}, Bearer ${token}`],
+    ['quotes', (token: string) => `Bearer "${token}"`],
+    ['nothing', () => 'Bearer '],
+  ])('reads no token out of a header with %s', async (_case, header) => {
+    const { token } = await newUser(world)
+    await refused(await validate({ authorization: header(token) }), 401)
+  })
+
+  it('reads the scheme in any case', async () => {
+    const { token } = await newUser(world)
+    for (const scheme of ['bearer', 'BEARER']) expect((await validate({ authorization: `${scheme} ${token}` })).status).toBe(200)
+  })
+})
+
+it('answers 503 while the database is away, and says nothing of it', async () => {
+  const away = testDeps({ DATABASE_URL: 'postgresql://todo:hunter2@127.0.0.1:9/todo' })
+  const unreachable = authApp(makeAuthDeps(away.env, away.deps))
+  for (const [path, body] of [
+    ['login', { email: 'ada@example.com', password: PASSWORD }],
+    ['register', someone()],
+  ] as const) {
+    const response = await post(path, body, elsewhere(), unreachable)
+    expect(response.headers.get('retry-after')).toBe('5')
+    expect(await refused(response, 503)).toMatchObject({ message: 'The database does not answer at the moment. Please try again.' })
+  }
+  const { token } = await away.issueToken({ id: uuidv7(), email: 'ada@example.com' })
+  const valid = await unreachable.request('/api/v1/validate-token', { headers: { authorization: `Bearer ${token}` } })
+  expect(valid.status).toBe(200)
+  expect(JSON.stringify(away.lines)).not.toContain('hunter2')
+  await away.deps.db.$disconnect()
+})
+
+it('logs no password, no token and no email address', async () => {
+  const { email } = await registered()
+  const { access_token } = await answer(await post('login', { email, password: PASSWORD }), Session)
+  await post('login', { email, password: 'another secret' })
+  await app.request('/api/v1/validate-token', { headers: { authorization: `Bearer ${access_token}` } })
+  const log = JSON.stringify(world.lines)
+  for (const secret of [PASSWORD, 'another secret', access_token, email]) expect(log).not.toContain(secret)
+})
