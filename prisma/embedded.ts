@@ -25,6 +25,8 @@ export type EmbeddedOptions = {
   directory: string
   /** `false` trades crash safety for speed: for data that nobody will miss. */
   durable: boolean
+  /** Default: a free one. */
+  port?: number
   settings?: Record<string, string>
   log?: (line: string) => void
 }
@@ -51,7 +53,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     ...(options.durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
     ...options.settings,
   }
-  const { port, stop } = await launch(directory, binaries, owner, settings)
+  const { port, stop } = await launch(directory, binaries, owner, settings, options.port)
   const url = (name: string) => `postgresql://postgres:${password}@127.0.0.1:${port}/${name}`
   return {
     port,
@@ -195,11 +197,17 @@ wait $server; code=$?
 kill $watcher 2>/dev/null
 exit $code`
 
-async function launch(directory: string, { postgres }: Binaries, owner: Owner | undefined, settings: Record<string, string>) {
+async function launch(
+  directory: string,
+  { postgres }: Binaries,
+  owner: Owner | undefined,
+  settings: Record<string, string>,
+  wantedPort: number | undefined,
+) {
   const logFile = `${directory}.log`
   let complaint = ''
   for (let attempt = 0; attempt < 5; attempt++) {
-    const port = await freePort()
+    const port = wantedPort ?? (await freePort())
     const args = ['-D', directory, '-p', `${port}`, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
     const output = await fs.open(logFile, 'w')
     const options: SpawnOptions = { ...owner, cwd: directory, env: environment(), detached: true, stdio: ['pipe', output.fd, output.fd] }
