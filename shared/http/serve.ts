@@ -1,7 +1,7 @@
 // A process that serves one app: it listens, and on SIGTERM it drains.
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { createServer } from 'node:net'
+import { createServer, type Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Env, EnvError, readEnv } from '../env.ts'
@@ -28,7 +28,7 @@ export type Serving = {
   drain(options?: { lameDuck?: number }): Promise<void>
 }
 
-/** Listens on `port`, or on a free one for 0. @throws Error with `code` EADDRINUSE and the like */
+/** Listens on `port`, or on a free one for 0. @throws EnvError when nothing can listen there */
 export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: number; host?: string | undefined }): Promise<Serving> {
   const server = createAdaptorServer({
     fetch: app.fetch,
@@ -42,14 +42,21 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: 
     },
   }) as Server
   let draining: Promise<void> | undefined
+  const running = new Set<ServerResponse>()
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-    if (draining) response.setHeader('connection', 'close')
+    running.add(response)
+    if (draining) announceEnd(response)
+    response.once('close', () => {
+      running.delete(response)
+      // A stream that began before the end was known has kept its connection.
+      if (!server.listening) server.closeIdleConnections()
+    })
   })
-  server.listen(port, host)
-  await once(server, 'listening')
+  await listen(server, port, host)
   const address = server.address()
 
   async function end(lameDuck: number): Promise<void> {
+    for (const response of running) announceEnd(response)
     await sleep(lameDuck)
     const closed = once(server, 'close')
     server.close()
@@ -63,12 +70,29 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: 
   }
 }
 
-/** @throws Error with `code` EADDRINUSE and the like, when nothing could listen there */
-export async function assertFree(port: number, host: string): Promise<void> {
-  const probe = createServer().listen(port, host)
-  await once(probe, 'listening')
+/** Tells the caller to open another connection for its next request: this one ends with this answer. */
+function announceEnd(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close')
+}
+
+/** @throws EnvError when nothing can listen there */
+export async function assertFree(port: number, host: string | undefined): Promise<void> {
+  const probe = createServer()
+  await listen(probe, port, host)
   probe.close()
   await once(probe, 'close')
+}
+
+async function listen(server: NetServer, port: number, host: string | undefined): Promise<void> {
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EADDRINUSE') throw new EnvError(`PORT: ${port} is already in use`)
+    if (code === 'EACCES') throw new EnvError(`PORT: this user may not listen on ${port}`)
+    throw new EnvError(`HOST: is no address of this machine that one can listen on (${code})`)
+  }
 }
 
 /**
@@ -111,8 +135,6 @@ export function onStop(stop: () => Promise<void>): void {
 /** One line for people when the environment is to blame, one line of JSON for everything else. */
 export function endWith(error: unknown): never {
   if (error instanceof EnvError || (error instanceof Error && /^[A-Z_]+: /.test(error.message))) process.stderr.write(`${error.message}\n`)
-  else if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
-    process.stderr.write(`PORT: ${'port' in error ? error.port : ''} is already in use\n`)
   else jsonLog('error', 'failed', errorFields(error))
   process.exit(1)
 }

@@ -1,0 +1,98 @@
+// How a function ends: told to stop under load, it loses no request, and it is gone in time.
+import { once } from 'node:events'
+import http from 'node:http'
+import { afterAll, describe, expect, it } from 'vitest'
+import { Todo } from '../../shared/operations/todo-schemas.ts'
+import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing.ts'
+import { startFunction } from './process.ts'
+
+const world = testDeps()
+afterAll(() => world.deps.db.$disconnect())
+
+type Answer = { status: number | undefined; connection: string | undefined }
+
+/** One GET over node:http, where a connection that is refused can be told from one that broke. */
+async function get(url: string, agent: http.Agent, headers = {}): Promise<Answer> {
+  const [response] = (await once(http.get(url, { agent, headers }), 'response')) as [http.IncomingMessage]
+  response.resume()
+  await once(response, 'end')
+  return { status: response.statusCode, connection: response.headers.connection }
+}
+
+/** Asks over kept connections, one request after the other, until the server accepts no more. */
+async function client(url: string, headers: Record<string, string>, answers: Answer[]): Promise<void> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    for (;;) answers.push(await get(url, agent, headers))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED')) throw error
+  } finally {
+    agent.destroy()
+  }
+}
+
+/** Holds the row until `until` is settled, which makes a change of it wait. `waiting` counts what does. */
+async function lock(id: string, until: Promise<unknown>) {
+  const locked = Promise.withResolvers<number>()
+  const released = world.deps.db.$transaction(
+    async (tx) => {
+      const [holder] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid FROM todos WHERE id = ${id}::uuid FOR UPDATE`
+      locked.resolve(holder?.pid ?? 0)
+      await until
+    },
+    { timeout: 20_000 },
+  )
+  const pid = await locked.promise
+  const blocked = () => world.deps.db.$queryRaw<unknown[]>`SELECT pid FROM pg_stat_activity WHERE ${pid}::int = ANY(pg_blocking_pids(pid))`
+  return { released, waiting: async () => (await blocked()).length }
+}
+
+async function withSlowRequest() {
+  const todos = await startFunction('todos', testEnvironment())
+  const user = await newUser(world)
+  const headers = { ...user.headers, 'content-type': 'application/json' }
+  const base = `${todos.url}/api/v1/${user.id}/todos`
+  const todo = await answer(await fetch(base, { method: 'POST', headers, body: '{"title":"Wait"}' }), Todo)
+  const release = Promise.withResolvers<void>()
+  const { released, waiting } = await lock(todo.id, release.promise)
+  const slow = fetch(`${base}/${todo.id}`, { method: 'PATCH', headers, body: '{"title":"Waited"}' })
+  await expect.poll(waiting, { interval: 20 }).toBe(1)
+  return { todos, base, headers, slow, release: release.resolve, released }
+}
+
+describe('SIGTERM', () => {
+  it('under load loses no request, new or running, and ends with status 0', async () => {
+    const { todos, base, headers, slow, release, released } = await withSlowRequest()
+    const answers: Answer[] = []
+    const clients = Array.from({ length: 4 }, () => client(base, headers, answers))
+    await expect.poll(() => answers.length, { interval: 10 }).toBeGreaterThan(20)
+    const gone = todos.stop('SIGTERM')
+    await Promise.all(clients)
+    // By now nobody is let in any more, and the slow request still runs.
+    release()
+    await released
+    expect(await answer(await slow, Todo)).toMatchObject({ title: 'Waited' })
+    await gone
+
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    // Callers learn of the end from an answer before they would from a refusal.
+    expect(answers.at(-1)?.connection).toBe('close')
+    expect(answers.some(({ connection }) => connection === 'keep-alive')).toBe(true)
+    expect(todos.lines.at(-1)).toMatchObject({ message: 'stopped' })
+    // Less than the 25 s after which connections are cut: nothing may be left to wait for.
+  }, 20_000)
+
+  it('twice ends at once', async () => {
+    const { todos, base, headers, slow, release, released } = await withSlowRequest()
+    const lost = expect(slow).rejects.toThrow()
+    const first = expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')
+    // The first has been noticed when an answer says so.
+    const agent = new http.Agent({ keepAlive: true })
+    await expect.poll(async () => (await get(base, agent, headers)).connection, { interval: 10 }).toBe('close')
+    await expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')
+    await Promise.all([first, lost])
+    agent.destroy()
+    release()
+    await released
+  })
+})
