@@ -36,9 +36,12 @@ export function localApp(env: Env, deps: Deps) {
 
 async function start(): Promise<void> {
   const begun = performance.now()
-  const { PORT = '8000', HOST = '127.0.0.1', DATABASE_URL } = process.env
-  await assertFree(Number(PORT), HOST)
-  const own = DATABASE_URL ? undefined : await startOwnServer()
+  // What is set but empty counts as not set, here too.
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value))
+  const environment = { HOST: '127.0.0.1', CORS_ORIGINS: 'loopback', ...given }
+  const { PORT, HOST, DATABASE_URL } = readEnv(environment)
+  await assertFree(PORT, HOST)
+  const own = DATABASE_URL === undefined ? await startOwnServer() : undefined
   onStop(async () => {
     say('\nStopping …')
     await stop()
@@ -46,12 +49,9 @@ async function start(): Promise<void> {
   let stop = async () => own?.stop()
   try {
     const env = readEnv({
-      HOST,
-      CORS_ORIGINS: 'loopback',
-      TRUSTED_PROXIES: '',
-      ...(process.env.BETTER_AUTH_SECRETS ? {} : { BETTER_AUTH_SECRET: await localSecret() }),
-      ...process.env,
-      DATABASE_URL: DATABASE_URL || own?.url,
+      ...(given.BETTER_AUTH_SECRETS ? {} : { BETTER_AUTH_SECRET: await localSecret() }),
+      ...environment,
+      DATABASE_URL: DATABASE_URL ?? own?.url,
     })
     const { applied } = await migrate(databaseOptions(env))
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
