@@ -18,9 +18,7 @@ RUN node functions/install.mjs
 FROM dependencies AS source
 COPY . .
 
-# The embedded PostgreSQL does not run as root.
 FROM source AS test
-RUN chown -R node:node /app 2>/dev/null || true
 RUN npm test
 
 FROM source AS bundle

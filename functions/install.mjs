@@ -17,7 +17,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const wanted = {
-  install: digest('package-lock.json', 'package.json', 'prisma/package.json'),
+  install: digest('package-lock.json'),
   client: digest('package-lock.json', 'prisma/schema.prisma'),
 }
 const found = readStamp()

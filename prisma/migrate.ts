@@ -32,10 +32,10 @@ export type Migrated = {
  * tries it again.
  * @throws Error that names the migration and says what PostgreSQL said.
  */
-export async function migrate(connection: ConnectionOptions): Promise<Migrated> {
+export async function migrate(connection: ConnectionOptions, directory = MIGRATIONS): Promise<Migrated> {
   return exclusively(connection, () =>
     withEngine(connection, async (engine) => {
-      const migrationsList = await readMigrations()
+      const migrationsList = await readMigrations(directory)
       const { failedMigrationNames: retried } = await engine.diagnoseMigrationHistory({
         migrationsList,
         optInToShadowDatabase: false,
@@ -52,8 +52,8 @@ export async function migrate(connection: ConnectionOptions): Promise<Migrated> 
  * The SQL that leads from a migrated database to what `schema.prisma` says; empty when they agree.
  * Reads the database, changes nothing.
  */
-export async function pendingChanges(connection: ConnectionOptions): Promise<string> {
-  const files = [{ path: SCHEMA, content: await fs.readFile(SCHEMA, 'utf8') }]
+export async function pendingChanges(connection: ConnectionOptions, schema = SCHEMA): Promise<string> {
+  const files = [{ path: SCHEMA, content: await fs.readFile(schema, 'utf8') }]
   return withEngine(connection, async (engine) => {
     const { stdout } = await engine.diff({
       from: { tag: 'schemaDatasource', files, configDir: import.meta.dirname },
@@ -77,11 +77,11 @@ export async function writeMigration(name: string, sql: string): Promise<string>
   return file
 }
 
-async function readMigrations(): Promise<MigrationList> {
-  const entries = await fs.readdir(MIGRATIONS, { withFileTypes: true })
+async function readMigrations(baseDir: string): Promise<MigrationList> {
+  const entries = await fs.readdir(baseDir, { withFileTypes: true })
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
   return {
-    baseDir: MIGRATIONS,
+    baseDir,
     lockfile: { path: 'migration_lock.toml', content: await fs.readFile(path.join(MIGRATIONS, 'migration_lock.toml'), 'utf8') },
     shadowDbInitScript: '',
     migrationDirectories: await Promise.all(
@@ -89,12 +89,21 @@ async function readMigrations(): Promise<MigrationList> {
         path: name,
         migrationFile: {
           path: 'migration.sql',
-          content: { tag: 'ok' as const, value: await fs.readFile(path.join(MIGRATIONS, name, 'migration.sql'), 'utf8') },
+          content: { tag: 'ok' as const, value: await fs.readFile(path.join(baseDir, name, 'migration.sql'), 'utf8') },
         },
       })),
     ),
   }
 }
+
+/**
+ * Sent at the end of a migration, in its transaction: one that was begun and not finished has left nothing behind, whenever its process
+ * was killed. (The engine says the same again, in a transaction of its own.)
+ */
+const FINISHED = `
+;UPDATE _prisma_migrations SET finished_at = now() WHERE finished_at IS NULL AND rolled_back_at IS NULL`
+/** The one kind of statement that refuses to be part of a transaction. */
+const ALONE = /\bCONCURRENTLY\b/i
 
 /**
  * Prisma's driver adapter, mended in two places for the schema engine. It splits a script at every `;` and runs the pieces one by one:
@@ -103,12 +112,21 @@ async function readMigrations(): Promise<MigrationList> {
 class MigrationAdapter extends PrismaPg {
   /** What PostgreSQL said of the last script it refused; the engine's own error keeps it to itself. */
   refusal: unknown
+  /** The engine opens connections and closes none: left to idle, they would hold its lock against the next run. */
+  readonly #opened: { dispose(): Promise<void> }[] = []
+
+  async close(): Promise<void> {
+    await Promise.all(this.#opened.map((adapter) => adapter.dispose()))
+  }
 
   override async connect() {
     const adapter = await super.connect()
+    this.#opened.push(adapter)
     const pool = adapter.underlyingDriver()
+    // A server that does not notice would go on with the migration of a process that was killed. Not every platform's can.
+    await pool.query('SET client_connection_check_interval = 500').catch(() => {})
     adapter.executeScript = async (script) => {
-      await pool.query(script).catch((error) => {
+      await pool.query(ALONE.test(script) ? script : script + FINISHED).catch((error) => {
         this.refusal = error
         throw error
       })
@@ -134,19 +152,21 @@ class MigrationAdapter extends PrismaPg {
 async function withEngine<T>(connection: ConnectionOptions, use: (engine: SchemaEngine) => Promise<T>): Promise<T> {
   const bindings = await loadEngine()
   const adapter = new MigrationAdapter(migrationConfig(connection))
-  const engine = await bindings.SchemaEngine.new(
-    { datamodels: [[SCHEMA, await fs.readFile(SCHEMA, 'utf8')]] },
-    () => {},
-    bindMigrationAwareSqlAdapterFactory(adapter),
-  )
+  let engine: SchemaEngine | undefined
   try {
+    engine = await bindings.SchemaEngine.new(
+      { datamodels: [[SCHEMA, await fs.readFile(SCHEMA, 'utf8')]] },
+      () => {},
+      bindMigrationAwareSqlAdapterFactory(adapter),
+    )
     return await use(engine)
   } catch (error) {
     if (!(adapter.refusal instanceof Error)) throw error
     const name = /migration_name="([^"]+)"/.exec(String(error))?.[1]
     throw new Error(`Migration ${name} failed and left nothing behind: ${adapter.refusal.message}`, { cause: adapter.refusal })
   } finally {
-    engine.free()
+    engine?.free()
+    await adapter.close()
   }
 }
 
@@ -169,6 +189,8 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 
 async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<T>): Promise<T> {
   const client = new pg.Client(migrationConfig(connection))
+  // Should this connection break, the engine's own lock is still there.
+  client.on('error', () => {})
   await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [LOCK])
