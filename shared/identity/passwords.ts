@@ -12,8 +12,6 @@ const WAITING = 100
 
 const PHC = /^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z\d+/]{11,64}\$[A-Za-z\d+/]{22,86}$/
 
-export type Passwords = ReturnType<typeof makePasswords>
-
 export function makePasswords() {
   const limit = pLimit(AT_ONCE)
   const decoy = randomHash()

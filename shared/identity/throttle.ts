@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts'
 const MINUTE = 60
 
 /** What is counted, in tries a time window (seconds). Only failed logins count: an office behind one address may sign in all day. */
-export const LIMITS = {
+const LIMITS = {
   /** One address guessing many accounts' passwords. */
   login_address: { points: 100, duration: 15 * MINUTE },
   /** One address guessing one account's password. */
