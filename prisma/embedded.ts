@@ -162,18 +162,18 @@ async function initialise(directory: string, { initdb }: Binaries, owner: Owner 
 async function releaseStaleLock(directory: string): Promise<void> {
   const lock = path.join(directory, 'postmaster.pid')
   for (const deadline = Date.now() + STOP_MS; ; await sleep(50)) {
-    const pid = Number((await fs.readFile(lock, 'utf8').catch(() => '')).split('\n')[0])
-    if (!pid) return
-    if (!isPostgres(pid)) return fs.rm(lock, { force: true })
+    const [pid, held = directory] = (await fs.readFile(lock, 'utf8').catch(() => '')).split('\n')
+    if (!Number(pid)) return
+    if (!isPostgresOn(held, Number(pid))) return fs.rm(lock, { force: true })
     if (Date.now() > deadline) {
       throw new Error(`PostgreSQL (process ${pid}) is already running on ${directory}: is another \`npm start\` of this folder running?`)
     }
   }
 }
 
-function isPostgres(pid: number): boolean {
+function isPostgresOn(directory: string, pid: number): boolean {
   const command =
-    process.platform === 'win32' ? spawnSync('tasklist', ['/fi', `PID eq ${pid}`]) : spawnSync('ps', ['-p', `${pid}`, '-o', 'args='])
+    process.platform === 'win32' ? spawnSync('tasklist', ['/fi', `PID eq ${pid}`]) : spawnSync('ps', ['-ww', '-p', `${pid}`, '-o', 'args='])
   if (command.error) {
     // No `ps` here: take the lock at its word if the process exists.
     try {
@@ -182,7 +182,8 @@ function isPostgres(pid: number): boolean {
       return false
     }
   }
-  return /postgres/.test(String(command.stdout))
+  const seen = String(command.stdout)
+  return /postgres/.test(seen) && (process.platform === 'win32' || seen.includes(directory))
 }
 
 /**

@@ -12,6 +12,8 @@ const MIGRATIONS = path.join(import.meta.dirname, 'migrations')
 const SCHEMA = path.join(import.meta.dirname, 'schema.prisma')
 /** Ours, to wait for another run as long as it takes. The engine takes Prisma's own (72707369) inside, and gives up on it after 10 s. */
 const LOCK = 7_270_736_900
+/** How the sessions that migrate are told from all others. */
+const SESSION_NAME = 'todo-migration'
 const NO_FILTER = { externalTables: [], externalEnums: [] }
 
 /** Declared here: the types of Node know no WebAssembly, and a browser's types do not belong in a backend. */
@@ -123,8 +125,6 @@ class MigrationAdapter extends PrismaPg {
     const adapter = await super.connect()
     this.#opened.push(adapter)
     const pool = adapter.underlyingDriver()
-    // A server that does not notice would go on with the migration of a process that was killed. Not every platform's can.
-    await pool.query('SET client_connection_check_interval = 500').catch(() => {})
     adapter.executeScript = async (script) => {
       await pool.query(ALONE.test(script) ? script : script + FINISHED).catch((error) => {
         this.refusal = error
@@ -151,7 +151,7 @@ class MigrationAdapter extends PrismaPg {
 
 async function withEngine<T>(connection: ConnectionOptions, use: (engine: SchemaEngine) => Promise<T>): Promise<T> {
   const bindings = await loadEngine()
-  const adapter = new MigrationAdapter(migrationConfig(connection))
+  const adapter = new MigrationAdapter({ ...migrationConfig(connection), application_name: SESSION_NAME })
   let engine: SchemaEngine | undefined
   try {
     engine = await bindings.SchemaEngine.new(
@@ -194,6 +194,12 @@ async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<
   await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [LOCK])
+    // Whoever migrates holds the lock: such a session without it belongs to a process that was killed, and the server does not know yet.
+    await client.query(
+      `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+       WHERE datname = current_database() AND usename = current_user AND application_name = $1`,
+      [SESSION_NAME],
+    )
     return await run()
   } finally {
     await client.end()
