@@ -41,8 +41,8 @@ describe('a constraint', () => {
       'users_email_key',
     ],
     [
-      'unique, by SQL',
-      () => db.$executeRaw`INSERT INTO users (id) SELECT 'same' FROM generate_series(1, 2) -- refused by the check first`,
+      'check, before it is unique',
+      () => db.$executeRaw`INSERT INTO users (id) SELECT 'same' FROM generate_series(1, 2)`,
       'users_local_or_foreign',
     ],
     [

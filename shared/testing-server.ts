@@ -1,4 +1,5 @@
-// Vitest's global set-up: one PostgreSQL of its own for the whole run, gone afterwards.
+// Vitest's global set-up: one PostgreSQL of its own for the whole run, gone afterwards. With TEST_DATABASE_URL, the URL of an empty
+// database on a server that is already there (as a superuser), the tests run against that one instead, and leave their rows in it.
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -7,15 +8,21 @@ import { migrate } from '@todo/prisma/migrate'
 import type { TestProject } from 'vitest/node'
 
 export default async function setup(project: TestProject) {
+  const given = process.env.TEST_DATABASE_URL
+  const { url, stop } = given ? { url: given, stop: async () => {} } : await startOwn()
+  await migrate({ url })
+  project.provide('databaseUrl', url)
+  return stop
+}
+
+async function startOwn() {
   const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-test-'))
   // The server may run as another user than the one that owns the directory.
   await fs.chmod(directory, 0o711)
   const server = await startEmbedded({ directory: path.join(directory, 'postgres'), durable: false })
-  const url = await server.database('todo')
-  await migrate({ url })
-  project.provide('databaseUrl', url)
-  return async () => {
+  const stop = async () => {
     await server.stop()
     await fs.rm(directory, { recursive: true, force: true })
   }
+  return { url: await server.database('todo'), stop }
 }
