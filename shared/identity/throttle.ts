@@ -1,8 +1,9 @@
 // How often one may try to register or log in. Counted in PostgreSQL, so that all replicas count together and a restart forgets nothing.
 import { createHash } from 'node:crypto'
-import type { Db } from '@todo/prisma'
+import { type Db, Prisma } from '@todo/prisma'
 import { AppError } from '../errors.ts'
 
+const { sql, join } = Prisma
 const MINUTE = 60
 
 /** What is counted, in tries a time window (seconds). Only failed logins count: an office behind one address may sign in all day. */
@@ -29,41 +30,41 @@ export type Throttle = ReturnType<typeof makeThrottle>
 export function makeThrottle(db: Db, clock: () => Date) {
   let counted = 0
 
-  /** Counts a try, in one statement, so that of many at once exactly as many pass as may. What is refused is not counted. */
-  async function spendOne([limit, digest]: Key): Promise<Spent> {
-    const { points, duration } = LIMITS[limit]
-    const key = `${limit}:${digest}`
+  /**
+   * Counts a try against all of these limits, in one statement, so that of many at once exactly as many pass as may.
+   * All of them or none: who is refused by one limit may not use up the others, or one address could lock an account's owner out.
+   */
+  async function spend(keys: Key[]): Promise<Spent[]> {
     const now = clock().getTime()
     if (counted++ % SWEEP_EVERY === 0) await sweep(now)
-    const [row] = await db.$queryRaw<{ expire: bigint }[]>`
-      INSERT INTO throttle AS counter (key, points, expire) VALUES (${key}, 1, ${now + duration * 1000}::bigint)
+    const wanted = keys.map(
+      ([limit, digest]) => sql`(${`${limit}:${digest}`}::text, ${LIMITS[limit].points}::int, ${LIMITS[limit].duration}::int)`,
+    )
+    const counters = await db.$queryRaw<Spent[]>`
+      WITH wanted (key, points, seconds) AS (VALUES ${join(wanted)})
+      INSERT INTO throttle AS counter (key, points, expire) SELECT key, 1, ${now}::bigint + seconds * 1000 FROM wanted ORDER BY key
       ON CONFLICT (key) DO UPDATE SET
         points = CASE WHEN counter.expire <= ${now}::bigint THEN 1 ELSE counter.points + 1 END,
         expire = CASE WHEN counter.expire <= ${now}::bigint THEN excluded.expire ELSE counter.expire END
-      WHERE counter.expire <= ${now}::bigint OR counter.points < ${points}
-      RETURNING expire`
-    if (row) return { key, expire: row.expire }
-    const full = await db.throttle.findUnique({ where: { key } })
-    throw throttled(Number(full?.expire ?? now) - now)
+      WHERE counter.expire <= ${now}::bigint OR counter.points < (SELECT wanted.points FROM wanted WHERE wanted.key = counter.key)
+      RETURNING key, expire`
+    if (counters.length === keys.length) return counters
+    await giveBack(counters)
+    const names = keys.map(([limit, digest]) => `${limit}:${digest}`).filter((name) => counters.every(({ key }) => key !== name))
+    const full = await db.throttle.findMany({ where: { key: { in: names } } })
+    throw throttled(Math.max(...full.map(({ expire }) => Number(expire ?? now)), now) - now)
   }
 
-  /** All of them or none: who is refused by one limit may not use up the others, or one address could lock an account's owner out. */
-  async function spend(keys: Key[]): Promise<Spent[]> {
-    const spent: Spent[] = []
-    for (const key of keys) {
-      try {
-        spent.push(await spendOne(key))
-      } catch (error) {
-        await giveBack(spent)
-        throw error
-      }
-    }
-    return spent
-  }
-
-  /** Only within the window that a try was counted in: the next one owes it nothing. */
+  /**
+   * Only within the window that a try was counted in: the next one owes it nothing. Rows are locked in the order of their keys, here as
+   * above, so that two callers never wait for each other in a circle.
+   */
   async function giveBack(spent: Spent[]): Promise<void> {
-    for (const { key, expire } of spent) await db.throttle.updateMany({ where: { key, expire }, data: { points: { decrement: 1 } } })
+    if (spent.length === 0) return
+    await db.$executeRaw`
+      UPDATE throttle SET points = points - 1 WHERE key IN (
+        SELECT key FROM throttle
+        WHERE (key, expire) IN (${join(spent.map(({ key, expire }) => sql`(${key}::text, ${expire}::bigint)`))}) ORDER BY key FOR UPDATE)`
   }
 
   /** A bounded piece at a time, and nothing that another replica is at. */
