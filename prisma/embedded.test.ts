@@ -19,8 +19,8 @@ async function newDirectory(mode = 0o711) {
   return path.join(directory, 'postgres')
 }
 
-async function start(directory: string): Promise<EmbeddedServer> {
-  const server = await startEmbedded({ directory, durable: true, settings: SMALL })
+async function start(directory: string, { durable = false } = {}): Promise<EmbeddedServer> {
+  const server = await startEmbedded({ directory, durable, settings: SMALL })
   onTestFinished(() => server.stop())
   return server
 }
@@ -81,7 +81,7 @@ describe('the embedded server', () => {
     const stranger = spawn('sleep', ['600'])
     onTestFinished(() => void stranger.kill())
 
-    const crashed = await start(directory)
+    const crashed = await start(directory, { durable: true })
     await run(await crashed.database('todo'), 'CREATE TABLE kept AS SELECT 1 AS value')
     const file = path.join(directory, 'postmaster.pid')
     const lock = await fs.readFile(file, 'utf8')

@@ -43,7 +43,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   const owner = unprivilegedOwner()
   const binaries = await reachableBinaries(owner, log)
   const directory = await reachableDirectory(path.resolve(options.directory), owner, log)
-  const password = await initialise(directory, binaries, owner, log)
+  const password = await initialise(directory, binaries, owner, options)
   await releaseStaleLock(directory)
 
   const settings = {
@@ -124,7 +124,12 @@ async function canTraverse(file: string, owner: Owner): Promise<boolean> {
 }
 
 /** Makes the cluster unless it exists, and returns its superuser's password. A half-made one never gets the final name. */
-async function initialise(directory: string, { initdb }: Binaries, owner: Owner | undefined, log: (line: string) => void): Promise<string> {
+async function initialise(
+  directory: string,
+  { initdb }: Binaries,
+  owner: Owner | undefined,
+  { durable, log = () => {} }: EmbeddedOptions,
+): Promise<string> {
   const passwordFile = `${directory}.password`
   if (await exists(path.join(directory, 'PG_VERSION'))) return (await fs.readFile(passwordFile, 'utf8')).trim()
 
@@ -136,7 +141,8 @@ async function initialise(directory: string, { initdb }: Binaries, owner: Owner 
   await fs.writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
   if (owner) for (const file of [partial, passwordFile]) await fs.chown(file, owner.uid, owner.gid)
   const flags = ['-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--no-instructions']
-  // Unicode case rules that depend on no operating system: `q=ÄRGER` finds "ärger".
+  if (!durable) flags.push('--no-sync')
+  // Text behaves the same on every operating system.
   const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
   const child = spawn(initdb, ['-D', partial, ...flags, ...locale], {
     ...owner,

@@ -76,7 +76,7 @@ describe('paging while rows come and go', () => {
           expect(staying.filter((id) => !seen.includes(id))).toEqual([])
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 8 },
     )
   })
 })
@@ -125,7 +125,7 @@ describe('any sequence of changes', () => {
           expect(await getTodo(ctx, { todo_id })).toEqual(model)
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 })
