@@ -16,7 +16,6 @@ import { docsApp } from './docs.ts'
 import { todosApp } from './todos/app.ts'
 import { usersApp } from './users/app.ts'
 
-const DATA = path.join(import.meta.dirname, '..', '.data')
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 /** Every function's app behind one `fetch`: each request goes to the function that a cluster's ingress would choose. */
@@ -39,17 +38,19 @@ async function start(): Promise<void> {
   // What is set but empty counts as not set, here too.
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value))
   const environment = { HOST: '127.0.0.1', CORS_ORIGINS: 'loopback', ...given }
-  const { PORT, HOST, DATABASE_URL } = readEnv(environment)
+  const { PORT, HOST, DATABASE_URL, DATA_DIRECTORY } = readEnv(environment)
+  const data = path.resolve(import.meta.dirname, '..', DATA_DIRECTORY)
   await assertFree(PORT, HOST)
-  const own = DATABASE_URL === undefined ? await startOwnServer() : undefined
+  const own = DATABASE_URL === undefined ? await startOwnServer(data) : undefined
   onStop(async () => {
     say('\nStopping …')
     await stop()
   })
+  endWithParent()
   let stop = async () => own?.stop()
   try {
     const env = readEnv({
-      ...(given.BETTER_AUTH_SECRETS ? {} : { BETTER_AUTH_SECRET: await localSecret() }),
+      ...(given.BETTER_AUTH_SECRETS ? {} : { BETTER_AUTH_SECRET: await localSecret(data) }),
       ...environment,
       DATABASE_URL: DATABASE_URL ?? own?.url,
     })
@@ -64,30 +65,41 @@ async function start(): Promise<void> {
       await deps.db.$disconnect()
       await own?.stop()
     }
-    greet(`http://localhost:${serving.port}`, own !== undefined, performance.now() - begun)
+    greet(`http://localhost:${serving.port}`, own && data, performance.now() - begun)
   } catch (error) {
     await own?.stop()
     throw error
   }
 }
 
-async function startOwnServer() {
-  const directory = path.join(DATA, 'postgres')
+/** npm hands SIGTERM to a shell that ends without passing it on: that it is gone is all there is to see of the signal. */
+function endWithParent(): void {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    process.kill(process.pid, 'SIGTERM')
+  }, 200)
+}
+
+async function startOwnServer(data: string) {
+  const directory = path.join(data, 'postgres')
   const server = await startEmbedded({ directory, durable: true, log: say })
   return { url: await server.database('todo'), stop: server.stop }
 }
 
 /** Made once, kept with the data, and never in git: tokens outlive a restart. */
-async function localSecret(): Promise<string> {
-  const file = path.join(DATA, 'secret')
-  await fs.mkdir(DATA, { recursive: true })
+async function localSecret(data: string): Promise<string> {
+  const file = path.join(data, 'secret')
+  await fs.mkdir(data, { recursive: true })
   await fs.writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 }).catch((error) => {
     if (error.code !== 'EEXIST') throw error
   })
   return fs.readFile(file, 'utf8')
 }
 
-function greet(base: string, withDemo: boolean, ms: number): void {
+function greet(base: string, data: string | undefined, ms: number): void {
   say(`
 The todo backend is running (after ${(ms / 1000).toFixed(1)} s).
 
@@ -95,8 +107,8 @@ The todo backend is running (after ${(ms / 1000).toFixed(1)} s).
   API reference   ${base}/docs
   Description     ${base}/openapi.json
   Health          ${base}/health/ready
-  Database        ${withDemo ? 'embedded PostgreSQL, its data in .data/' : 'DATABASE_URL'}
-${withDemo ? demoCommand(base) : ''}
+  Database        ${data ? `embedded PostgreSQL, its data in ${path.relative(process.cwd(), data) || '.'}` : 'DATABASE_URL'}
+${data ? demoCommand(base) : ''}
 Ctrl-C stops it.
 `)
 }

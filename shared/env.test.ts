@@ -101,6 +101,7 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     ],
     refuses: ['10.0.0.0/33', '10.0.0.0/0', '2001:db8::/129', 'proxy.example.com', '10.0.0', 'all', '10.0.0.0/8/8', 'fe80::1%eth0'],
   },
+  DATA_DIRECTORY: { fallback: '.data', takes: [['/var/lib/todo', '/var/lib/todo']], refuses: [] },
 }
 
 /** A string that a message must not show, because it may be a secret. */
@@ -224,7 +225,7 @@ describe.concurrent('a process does not start', () => {
     const address = holder.address()
     const port = typeof address === 'object' ? String(address?.port) : ''
     const started = startFunction('todos', testEnvironment({ PORT: port }))
-    await expect(started).rejects.toThrow(new RegExp(`^todos ended with status 1: PORT: ${port} is already in use$`))
+    await expect(started).rejects.toThrow(new RegExp(`^todos ended with status 1: PORT: ${port} is already in use[^\\n]*$`))
     holder.close()
   })
 })

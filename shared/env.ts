@@ -101,6 +101,11 @@ export const variables = {
       .describe('addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`, separated by commas'),
     'Hops whose X-Forwarded-For is believed. Behind Knative: `loopback,uniquelocal`, or all callers would be throttled as one',
   ),
+  DATA_DIRECTORY: variableOr(
+    '.data',
+    z.string().min(1).describe('a directory, made when missing'),
+    'Only for `npm start`: where it keeps its database and the secret it makes',
+  ),
 }
 
 type Variables = typeof variables

@@ -89,7 +89,7 @@ async function listen(server: NetServer, port: number, host: string | undefined)
     await once(server, 'listening')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EADDRINUSE') throw new EnvError(`PORT: ${port} is already in use`)
+    if (code === 'EADDRINUSE') throw new EnvError(`PORT: ${port} is already in use; choose another, e.g. PORT=8001`)
     if (code === 'EACCES') throw new EnvError(`PORT: this user may not listen on ${port}`)
     throw new EnvError(`HOST: is no address of this machine that one can listen on (${code})`)
   }
