@@ -1,0 +1,68 @@
+// What only a real connection shows: bodies that are too long, callers that leave, requests that cannot be read.
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { z } from 'zod'
+import { testDeps } from '../testing.ts'
+import { createApp } from './app.ts'
+import { type Serving, serve } from './serve.ts'
+import { body } from './validate.ts'
+
+const { deps, lines } = testDeps()
+const app = createApp({ name: 'served' }, deps).post('/notes', body(z.strictObject({ title: z.string() })), (c) =>
+  c.json(c.req.valid('json')),
+)
+let serving: Serving
+beforeAll(async () => {
+  serving = await serve(app, { port: 0, host: '127.0.0.1' })
+})
+afterAll(async () => {
+  await serving.drain({ lameDuck: 0 })
+  await deps.db.$disconnect()
+})
+
+const POST = 'POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+const LAST = 'GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+
+/** Sends bytes over one connection and returns the statuses of all answers that come back. */
+async function statuses(...parts: string[]): Promise<number[]> {
+  const socket = connect(serving.port, '127.0.0.1')
+  let answers = ''
+  socket.on('data', (chunk) => {
+    answers += chunk
+  })
+  for (const part of parts) socket.write(part)
+  await once(socket, 'close')
+  return [...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status))
+}
+
+it('refuses 10 MB, announced or in chunks, and serves the next request on the same connection', async () => {
+  const megabytes = 'a'.repeat(10_000_000)
+  expect(await statuses(`${POST}Content-Length: 10000000\r\n\r\n`, megabytes, LAST)).toEqual([413, 200])
+  const chunk = `10000\r\n${'a'.repeat(65_536)}\r\n`
+  expect(await statuses(`${POST}Transfer-Encoding: chunked\r\n\r\n`, chunk.repeat(150), '0\r\n\r\n', LAST)).toEqual([413, 200])
+})
+
+it('reads a body in chunks, pipelined requests, Expect: 100-continue, absolute addresses and HTTP/1.0', async () => {
+  const json = '{"title":"a"}'
+  expect(await statuses(`${POST}Transfer-Encoding: chunked\r\n\r\nd\r\n${json}\r\n0\r\n\r\n`, LAST)).toEqual([200, 200])
+  expect(await statuses(LAST.replace('Connection: close\r\n', '').repeat(3) + LAST)).toEqual([200, 200, 200, 200])
+  expect(await statuses(`${POST}Content-Length: 13\r\nExpect: 100-continue\r\n\r\n${json}`, LAST)).toEqual([100, 200, 200])
+  expect(await statuses(LAST.replace(' /', ' http://localhost/'))).toEqual([200])
+  expect(await statuses('GET /health/live HTTP/1.0\r\n\r\n')).toEqual([200])
+})
+
+it('refuses what it cannot read, and two lengths for one body', async () => {
+  expect(await statuses(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).toEqual([431])
+  expect(await statuses('nonsense\r\n\r\n')).toEqual([400])
+  expect(await statuses(`${POST}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)).toEqual([400])
+})
+
+it('takes a caller that leaves in the middle of a body for what it is: no fault of ours', async () => {
+  const socket = connect(serving.port, '127.0.0.1')
+  await new Promise((written) => socket.write(`${POST}X-Request-Id: left-early\r\nContent-Length: 100\r\n\r\n{"ti`, written))
+  socket.end()
+  socket.destroy()
+  const line = () => lines.find(({ fields }) => fields.request_id === 'left-early')
+  await expect.poll(line, { interval: 10 }).toMatchObject({ level: 'info', fields: { status: 400 } })
+})
