@@ -17,7 +17,7 @@ const LIMITS = {
   register_address: { points: 50, duration: 60 * MINUTE },
 }
 type Limit = keyof typeof LIMITS
-/** A digest, because the table has room for 255 characters and no business with addresses. */
+/** A digest, because the table has no business with addresses. */
 type Key = [limit: Limit, digest: string]
 /** A try that was counted: the counter, and the window it was counted in. */
 type Spent = { key: string; expire: bigint }
@@ -52,7 +52,7 @@ export function makeThrottle(db: Db, clock: () => Date) {
     await giveBack(counters)
     const names = keys.map(([limit, digest]) => `${limit}:${digest}`).filter((name) => counters.every(({ key }) => key !== name))
     const full = await db.throttle.findMany({ where: { key: { in: names } } })
-    throw throttled(Math.max(...full.map(({ expire }) => Number(expire ?? now)), now) - now)
+    throw throttled(Math.max(...full.map(({ expire }) => Number(expire)), now) - now)
   }
 
   /**

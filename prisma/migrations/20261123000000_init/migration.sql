@@ -79,9 +79,9 @@ CREATE TABLE "outbox_events" (
 
 -- CreateTable
 CREATE TABLE "throttle" (
-    "key" VARCHAR(255) NOT NULL,
-    "points" INTEGER NOT NULL DEFAULT 0,
-    "expire" BIGINT,
+    "key" TEXT NOT NULL,
+    "points" INTEGER NOT NULL,
+    "expire" BIGINT NOT NULL,
 
     CONSTRAINT "throttle_pkey" PRIMARY KEY ("key")
 );
