@@ -1,8 +1,8 @@
 // A process that serves one app: it listens, and on SIGTERM it drains.
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { createServer, type Server as NetServer } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { createServer, Server as NetServer } from 'node:net'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Env, EnvError, readEnv } from '../env.ts'
 import type { AnyApp, AppDeps } from './app.ts'
@@ -18,7 +18,9 @@ const TIMES = {
   check: 5_000,
   /** While draining, new requests are still answered for so long: callers learn of the end from the answer, not from a refusal. */
   lameDuck: 1_000,
-  /** Then running requests have this long to end. */
+  /** Then nobody is let in any more. A connection that was just let in has this long to send its request. */
+  idle: 250,
+  /** Running requests have this long to end. */
   drain: 25_000,
 }
 
@@ -46,11 +48,7 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: 
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
     running.add(response)
     if (draining) announceEnd(response)
-    response.once('close', () => {
-      running.delete(response)
-      // A stream that began before the end was known has kept its connection.
-      if (!server.listening) server.closeIdleConnections()
-    })
+    response.once('close', () => running.delete(response))
   })
   await listen(server, port, host)
   const address = server.address()
@@ -58,16 +56,37 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: 
   async function end(lameDuck: number): Promise<void> {
     for (const response of running) announceEnd(response)
     await sleep(lameDuck)
+    await quietTurn(server)
     const closed = once(server, 'close')
-    server.close()
+    // Not http's own `close`, which would also cut connections whose first request is on its way.
+    NetServer.prototype.close.call(server)
+    const idle = setInterval(() => server.closeIdleConnections(), TIMES.idle)
     const late = setTimeout(() => server.closeAllConnections(), TIMES.drain)
     await closed
+    clearInterval(idle)
     clearTimeout(late)
   }
   return {
     port: typeof address === 'object' && address ? address.port : port,
     drain: ({ lameDuck = TIMES.lameDuck } = {}) => (draining ??= end(lameDuck)),
   }
+}
+
+/**
+ * Waits for a turn of the event loop in which nobody came, for a second at the most. The kernel resets the connections that it has made
+ * and nobody has accepted when a listening socket closes: right after such a turn there are none.
+ */
+async function quietTurn(server: Server): Promise<void> {
+  let came = true
+  const note = () => {
+    came = true
+  }
+  server.on('connection', note)
+  for (const deadline = Date.now() + 1_000; came && Date.now() < deadline; ) {
+    came = false
+    await setImmediate()
+  }
+  server.off('connection', note)
 }
 
 /** Tells the caller to open another connection for its next request: this one ends with this answer. */
