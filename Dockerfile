@@ -1,5 +1,5 @@
 # One recipe, one image a function:  docker build --build-arg FUNCTION=todos -t todo-todos .
-# FUNCTION is the name of a folder in functions/ with a main.ts; `--target local` makes the all-in-one, `--target test` runs the tests.
+# FUNCTION is the name of a folder in functions/ with a main.ts. `--target test` runs the tests.
 ARG BUILDER_IMAGE=docker.io/library/node:24-trixie-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
 
@@ -15,14 +15,13 @@ COPY functions/install.mjs functions/
 COPY prisma prisma
 RUN node functions/install.mjs
 
-FROM dependencies AS source
+FROM dependencies AS test
 COPY . .
-
-FROM source AS test
 RUN npm test
 
-FROM source AS bundle
+FROM dependencies AS bundle
 ARG FUNCTION
+COPY . .
 RUN test -n "$FUNCTION" || { echo 'say which: --build-arg FUNCTION=todos' >&2; exit 1; }
 RUN node functions/build.ts "$FUNCTION" && mv "dist/$FUNCTION" /bundle
 
