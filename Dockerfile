@@ -6,14 +6,12 @@ ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
 FROM ${BUILDER_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY prisma/package.json prisma/
+COPY prisma/package.json prisma/schema.prisma prisma/prisma.config.ts prisma/
+COPY functions/install.mjs functions/
 # The optional secret is a CA bundle, for networks whose registry has a certificate of its own. It never enters a layer.
 RUN --mount=type=secret,id=ca,required=false \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi; \
-    npm ci --no-audit --no-fund --loglevel=error
-COPY functions/install.mjs functions/
-COPY prisma prisma
-RUN node functions/install.mjs
+    node functions/install.mjs
 
 FROM dependencies AS test
 COPY . .
