@@ -12,6 +12,8 @@ import { type AnyApp, createApp } from '../shared/http/app.ts'
 import { assertFree, endWith, onStop, serve } from '../shared/http/serve.ts'
 import { authApp } from './auth/app.ts'
 import { makeAuthDeps } from './auth/deps.ts'
+import { chatApp } from './chat/app.ts'
+import { makeChatDeps } from './chat/deps.ts'
 import { docsApp } from './docs.ts'
 import { todosApp } from './todos/app.ts'
 import { usersApp } from './users/app.ts'
@@ -21,7 +23,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 /** Every function's app behind one `fetch`: each request goes to the function that a cluster's ingress would choose. */
 export function localApp(env: Env, deps: Deps) {
   const auth = makeAuthDeps(env, deps)
-  const functions: AnyApp[] = [authApp(auth), usersApp(deps), todosApp(deps)]
+  const functions: AnyApp[] = [authApp(auth), usersApp(deps), todosApp(deps), chatApp(makeChatDeps(env, deps))]
   const front = createApp({ name: 'local', describes: functions }, deps)
   const router = new Hono()
   for (const app of functions) {

@@ -87,6 +87,20 @@ export const variables = {
     "That server's keys, e.g. `https://app.example.com/api/auth/jwks`",
   ),
   BETTER_AUTH_AUDIENCE: variable(name, "That server's `aud`; by default Better Auth uses its base URL for both"),
+  OPENAI_API_KEY: variable(
+    name,
+    'The key of the language model behind chat; any word for a server that asks for none, such as Ollama. Without it the built-in interpreter answers',
+  ),
+  OPENAI_BASE_URL: variable(
+    url.describe('an http(s) URL'),
+    "A server that speaks OpenAI's chat completions, e.g. `http://localhost:11434/v1`. Default: OpenAI itself",
+  ),
+  OPENAI_MODEL: variableOr('gpt-5-mini', name, 'The name of the model; it must be able to call tools'),
+  CHAT_TOKENS_PER_DAY: variableOr(
+    '200000',
+    whole(0, 999_999_999),
+    "Tokens of the language model that one user's chats may cost a day (UTC)",
+  ),
   CORS_ORIGINS: variableOr(
     '',
     list

@@ -12,6 +12,7 @@ export type ErrorKind =
   | 'invalid'
   | 'throttled'
   | 'internal'
+  | 'bad_gateway'
   | 'unavailable'
 
 /** One thing that is wrong with an input. `pointer` is a JSON Pointer (RFC 6901) into it. */

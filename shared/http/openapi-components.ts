@@ -9,6 +9,7 @@ export type Json = { [key: string]: unknown }
 /** The parts of paths mean the same in every function. */
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   user_id: { description: "The caller's own user id", example: '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4' },
+  conversation_id: { description: "The conversation's id", example: '019e1c70-11aa-7c52-9a3f-2f1d4b8e6a10' },
   todo_id: { description: "The todo's id", example: '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10' },
 }
 
@@ -36,6 +37,7 @@ const DETAILS: Record<ErrorKind, string> = {
   invalid: 'title is required.',
   throttled: 'Too many attempts. Please wait a while.',
   internal: 'Something went wrong on our side. Request id: 5f2d6a8e-6c35-4b0e-9a3f-0d1c52f7be11',
+  bad_gateway: "The language model's answer broke off.",
   unavailable: 'The database does not answer at the moment. Please try again.',
 }
 const ISSUES: Partial<Record<ErrorKind, Json[]>> = {

@@ -81,7 +81,7 @@ function operationObject(path: string, note: RouteNote, components: Components):
     summary: operation.summary,
     ...(operation.description ? { description: operation.description } : {}),
     security: bearer ? [{ bearer: [] }] : [],
-    parameters: [...pathParameters(path, inputs, components), ...inputs.flatMap((input) => queryParameters(input, components))],
+    parameters: [...pathParameters(path, inputs, components), ...inputs.flatMap((input) => namedParameters(input, components))],
     ...(body ? { requestBody: { required: !body.optional, content: content(body.schema, components.schema(body.schema, 'input')) } } : {}),
     responses: {
       [status]: {
@@ -105,11 +105,11 @@ function pathParameters(path: string, inputs: readonly Input[], components: Comp
   return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => components.pathParameter(name, known.get(name)))
 }
 
-function queryParameters(input: Input, components: Components): Json[] {
-  if (input.in !== 'query') return []
+function namedParameters(input: Input, components: Components): Json[] {
+  if (input.in !== 'query' && input.in !== 'header') return []
   return Object.entries(input.schema.shape).map(([name, field]) => {
     const { description, ...schema } = components.schema(field, 'input')
-    return { name, in: 'query', required: !field.safeParse(undefined).success, ...(description ? { description } : {}), schema }
+    return { name, in: input.in, required: !field.safeParse(undefined).success, ...(description ? { description } : {}), schema }
   })
 }
 

@@ -15,6 +15,7 @@ export const problemKinds = {
   invalid: { status: 422, title: 'Unprocessable Content' },
   throttled: { status: 429, title: 'Too Many Requests' },
   internal: { status: 500, title: 'Internal Server Error' },
+  bad_gateway: { status: 502, title: 'Bad Gateway' },
   unavailable: { status: 503, title: 'Service Unavailable' },
 } as const satisfies Record<ErrorKind, { status: number; title: string }>
 

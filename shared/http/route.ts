@@ -15,7 +15,7 @@ export type RouteNote = {
   headers?: Record<string, string>
   /** Whether a bearer token is needed. */
   bearer?: boolean
-  inputs?: readonly { in: 'path' | 'query' | 'json'; schema: z.ZodObject; optional?: boolean }[]
+  inputs?: readonly { in: 'path' | 'query' | 'header' | 'json'; schema: z.ZodObject; optional?: boolean }[]
   errors?: readonly ErrorKind[]
 }
 

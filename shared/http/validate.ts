@@ -27,6 +27,11 @@ export function query<S extends z.ZodObject>(schema: S) {
   return annotate(zValidator('query', readingNumbers(schema), refuse), { inputs: [{ in: 'query', schema }], errors: ['invalid'] })
 }
 
+/** Headers of ours, named in lower case; those that the schema does not know are none of its business. */
+export function headers<S extends z.ZodObject>(schema: S) {
+  return annotate(zValidator('header', schema, refuse), { inputs: [{ in: 'header', schema }], errors: ['invalid'] })
+}
+
 /** The named parts of the path, other than the user's id: `owner` looks after that. */
 export function path<S extends z.ZodRawShape>(schema: z.ZodObject<S>) {
   const validate = zValidator('param', z.object(schema.shape), refuse)

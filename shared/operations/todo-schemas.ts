@@ -17,12 +17,9 @@ const DueTime = z
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day, HH:MM')
   .nullable()
   .describe('The time it is due on that day, HH:MM on a 24-hour clock; needs a due_date')
-const TimeZone = z
-  .string()
-  .max(64)
-  .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
-  .nullable()
-  .describe('The IANA time zone that due_date and due_time are meant in')
+/** The name of an IANA time zone. */
+export const TimeZone = z.string().max(64).refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
+const DueZone = TimeZone.nullable().describe('The IANA time zone that due_date and due_time are meant in')
 
 const example = {
   id: '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10',
@@ -52,7 +49,7 @@ export const Todo = z
     tags: Tags,
     due_date: DueDate,
     due_time: DueTime,
-    time_zone: TimeZone,
+    time_zone: DueZone,
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime().describe('Changes when, and only when, something else did'),
   })
@@ -67,7 +64,7 @@ const writable = {
   tags: Tags.nullable().optional(),
   due_date: DueDate.optional(),
   due_time: DueTime.optional(),
-  time_zone: TimeZone.optional(),
+  time_zone: DueZone.optional(),
 }
 
 export const CreateTodo = z

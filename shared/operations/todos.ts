@@ -7,7 +7,7 @@ import { constraintOf } from './failure.ts'
 import { operation, type UserContext } from './operation.ts'
 import { type Cursor, parseCursor, sortKey, writeCursor } from './todo-paging.ts'
 import { CompleteTodo, CreateTodo, DeletedTodo, ListTodos, priorities, Todo, TodoPage, TodoRef, UpdateTodo } from './todo-schemas.ts'
-import { provisionUser } from './users.ts'
+import { withOwner } from './users.ts'
 
 const { sql, join } = Prisma
 
@@ -231,16 +231,5 @@ async function refusals<T>(run: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (constraintOf(error) === 'todos_due_time_needs_date') throw invalid('/due_time', 'A due_time needs a due_date: clear or set both.')
     throw error
-  }
-}
-
-/** A foreign issuer's user has no row until the first write. */
-async function withOwner<T>(ctx: UserContext, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write()
-  } catch (error) {
-    if (constraintOf(error) !== 'todos_user_id_fkey') throw error
-    await provisionUser(ctx)
-    return write()
   }
 }

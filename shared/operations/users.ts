@@ -153,6 +153,17 @@ export async function provisionUser({ db, actor, clock }: UserContext) {
   return user
 }
 
+/** Runs a first write: a foreign issuer's user has no row until then. Rows that belong to someone name the constraint `…_user_id_fkey`. */
+export async function withOwner<T>(ctx: UserContext, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if (!constraintOf(error)?.endsWith('_user_id_fkey')) throw error
+    await provisionUser(ctx)
+    return write()
+  }
+}
+
 /** How usernames are compared: in NFKC, so that compatible spellings of one name are one, and by upper case first, so that σ and ς are. */
 function usernameKey(username: string): string {
   return username.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')

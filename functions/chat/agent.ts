@@ -1,0 +1,74 @@
+// The agent: asks the model, runs the tools it calls, tells it the results, until it has an answer or a limit is reached. Each turn is
+// written down before its tools run, and each result as it comes.
+import { randomUUID } from 'node:crypto'
+import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import type { Journal, PastMessage } from './journal.ts'
+import { type ChatLimits, estimateTokens } from './limits.ts'
+import type { AskModel, ModelAnswer } from './model.ts'
+import { describeTool, systemPrompt, toHistory, toTurn } from './prompt.ts'
+import type { Toolbox } from './toolbox.ts'
+import type { TokenBudget } from './usage.ts'
+
+export type Agent = {
+  ctx: UserContext
+  ask: AskModel
+  budget: TokenBudget
+  limits: ChatLimits
+  journal: Journal
+  toolbox: Toolbox
+  signal: AbortSignal
+  /** Is given the text as it arrives, if anybody reads along. */
+  onText: ((text: string) => void) | undefined
+  /** Is given each turn's text when the turn is over. */
+  onTurn: (text: string) => void
+}
+
+/**
+ * Answers one message. Returns the text of the last turn, which is not written down yet, and why there is none if a limit ended the loop.
+ * @throws AppError when the model fails or the day's budget is used up; the signal's reason when it aborts
+ */
+export async function runAgent(agent: Agent, message: string, past: readonly PastMessage[], timeZone: string) {
+  const { ctx, limits, journal, toolbox, onTurn } = agent
+  const messages: ChatCompletionMessageParam[] = [
+    { role: 'system', content: systemPrompt(ctx.clock(), timeZone, ctx.actor.readOnly) },
+    ...toHistory(past, limits.historyTokens),
+    { role: 'user', content: message },
+  ]
+  for (let turn = 0; turn < limits.turns; turn++) {
+    const answer = await askWithinBudget(agent, messages)
+    onTurn(answer.text)
+    if (answer.calls.length === 0) return { text: answer.text }
+
+    const room = limits.calls - toolbox.done.length
+    const reads = answer.calls.slice(0, room).map((call) => toolbox.read(`call_${randomUUID()}`, call.name, call.arguments))
+    const calls = reads.map(({ call }) => call)
+    const row = await journal.add('assistant', { content: answer.text, calls })
+    await toolbox.run(reads, () => journal.fill(row, { calls }))
+    messages.push(...toTurn(answer.text, calls))
+
+    if (answer.calls.length > room)
+      return { text: '', stopped: `I stopped after ${limits.calls} calls, which is as many as one message may take.` }
+    if (toolbox.repeats() >= limits.repeats) return { text: '', stopped: 'I stopped because I was going round in circles.' }
+  }
+  return { text: '', stopped: `I stopped after ${limits.turns} rounds without coming to an end.` }
+}
+
+async function askWithinBudget(
+  { ctx, ask, budget, limits, toolbox, signal, onText }: Agent,
+  messages: ChatCompletionMessageParam[],
+): Promise<ModelAnswer> {
+  const tools = toolbox.tools.map(describeTool)
+  const asked = estimateTokens(JSON.stringify([messages, tools]))
+  signal.throwIfAborted()
+  const settle = await budget.reserve(ctx.actor.userId, asked + limits.outputTokens)
+  // What was asked is paid for even when the user hangs up, but not when the model fails.
+  let spent = 0
+  try {
+    const answer = await ask({ messages, tools, signal, onText })
+    spent = answer.tokens ?? asked + estimateTokens(answer.text + JSON.stringify(answer.calls))
+    return answer
+  } finally {
+    await settle(signal.aborted ? asked : spent)
+  }
+}

@@ -1,0 +1,50 @@
+// A yes or a no to what the server asked. The server alone reads it and runs exactly the calls it asked about: no model is between.
+import { randomUUID } from 'node:crypto'
+import type { Confirmations } from '../../shared/identity/confirmations.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import { getTodo } from '../../shared/operations/todos.ts'
+import type { Journal } from './journal.ts'
+import type { ChatState } from './state.ts'
+import { tellDone } from './told.ts'
+import type { Call, Toolbox } from './toolbox.ts'
+
+const YES =
+  /^(yes|y|yep|yeah|yup|ye|sure( thing)?|ok(ay)?|confirm(ed)?|do it|go( ahead| on| for it)|please do|proceed|correct|right|absolutely|definitely|of course|i am sure|i'?m sure)\b([\s,.!]+(please|pls|do (it|so|that)|go ahead|(delete|remove|complete|finish) (them|it|those|these|all( of (them|it))?|everything)|all of them|i('| a)?m sure|i am sure|confirm(ed)?|thanks|thank you))*[\s.!]*$/i
+const NO = /^(no|n|nope|nah|never ?mind|cancel( (it|that))?|stop|don'?t|do not|leave (it|them)|forget (it|that)|keep (it|them))\b[^?]*$/i
+
+export const isYes = (message: string) => YES.test(message.trim())
+export const isNo = (message: string) => NO.test(message.trim())
+
+type Deps = { ctx: UserContext; journal: Journal; toolbox: Toolbox; confirmations: Confirmations }
+
+/** The answer to a message that says yes or no to what the last answer asked; undefined when it says anything else. */
+export async function settleConfirmation(deps: Deps, message: string, { confirmation }: ChatState): Promise<string | undefined> {
+  if (!confirmation) return undefined
+  if (isNo(message)) return 'All right: nothing was changed.'
+  if (!isYes(message)) return undefined
+  const { ctx, journal, toolbox, confirmations } = deps
+  const { token, calls } = confirmation
+  if (!(await confirmations.confirms(token, { userId: ctx.actor.userId, calls })))
+    return 'Too much time has passed since I asked: nothing was changed. Please say again what you would like.'
+
+  const titles = await titlesOf(ctx, calls)
+  const reads = calls.map((call) => toolbox.read(`call_${randomUUID()}`, call.name, call.arguments))
+  const stored = reads.map(({ call }) => call)
+  const row = await journal.add('assistant', { calls: stored })
+  await toolbox.run(reads, () => journal.fill(row, { calls: stored }), { confirmed: true })
+  const failed = stored.filter(({ is_error }) => is_error).length
+  return [
+    tellDone(stored, titles),
+    ...(failed > 0 ? [`${failed} of ${stored.length} could not be done: they may be gone already.`] : []),
+  ].join(' ')
+}
+
+/** The titles of the todos that calls are about; one that is gone has none. */
+export async function titlesOf(ctx: UserContext, calls: readonly Call[]): Promise<Map<string, string>> {
+  const titles = new Map<string, string>()
+  for (const { arguments: given } of calls) {
+    const todo = await getTodo(ctx, { todo_id: String(given.todo_id) }).catch(() => undefined)
+    if (todo) titles.set(todo.id, todo.title)
+  }
+  return titles
+}

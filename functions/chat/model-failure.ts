@@ -1,0 +1,53 @@
+// What a model server's failure means to whoever chats. Its own words stay here: they may name keys, accounts and hosts.
+import { AppError } from '../../shared/errors.ts'
+
+export type ModelFailure = {
+  failure: AppError
+  /** Whether asking again may help: after a moment, when the server has told us how long, or not at all. */
+  again: 'soon' | 'when told' | false
+}
+
+/** An answer that ended before its end. */
+export const cut = () => new AppError('bad_gateway', "The language model's answer broke off.")
+
+/** `error` is what the SDK threw; it is told by its status, because its classes are in a module that is imported late. */
+export function readModelFailure(error: unknown): ModelFailure {
+  if (error instanceof AppError) return { failure: error, again: false }
+  const { status, headers } = facts(error)
+  const retryAfter = secondsIn(headers)
+  const again = retryAfter === undefined ? 'soon' : 'when told'
+  if (status === 401 || status === 403)
+    return {
+      failure: gateway("The language model's server refuses this server's key. Its operator must check OPENAI_API_KEY.", error),
+      again: false,
+    }
+  if (status === 404)
+    return {
+      failure: gateway('The language model is not there. The operator must check OPENAI_MODEL and OPENAI_BASE_URL.', error),
+      again: false,
+    }
+  if (status === 429)
+    return { failure: away('The language model is overloaded, or its quota is used up. Please try again later.', error, retryAfter), again }
+  if (status === undefined || status === 408 || status >= 500)
+    return { failure: away('The language model does not answer at the moment. Please try again.', error, retryAfter), again }
+  return { failure: gateway("The language model's server refuses the request.", error), again: false }
+}
+
+const gateway = (detail: string, cause: unknown) => new AppError('bad_gateway', detail, { cause })
+const away = (detail: string, cause: unknown, retryAfter = 10) => new AppError('unavailable', detail, { cause, retryAfter })
+
+function facts(error: unknown): { status: number | undefined; headers: Headers | undefined } {
+  if (!(error instanceof Error)) return { status: undefined, headers: undefined }
+  return {
+    status: 'status' in error && typeof error.status === 'number' ? error.status : undefined,
+    headers: 'headers' in error && error.headers instanceof Headers ? error.headers : undefined,
+  }
+}
+
+/** `Retry-After` (RFC 9110, section 10.2.3) as seconds; a date counts from now. */
+function secondsIn(headers: Headers | undefined): number | undefined {
+  const value = headers?.get('retry-after')
+  if (!value) return undefined
+  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
+  return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : undefined
+}

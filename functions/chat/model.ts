@@ -1,0 +1,133 @@
+// The language model, behind any server that speaks OpenAI's chat completions. The SDK is imported with the first question: it is heavy,
+// and without a key nobody needs it.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type OpenAI from 'openai'
+import type { ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions'
+import type { Stream } from 'openai/streaming'
+import type { ChatLimits } from './limits.ts'
+import { cut, readModelFailure } from './model-failure.ts'
+
+export type ModelConfig = {
+  apiKey: string
+  /** Where the server is; OpenAI itself when undefined. */
+  baseUrl: string | undefined
+  model: string
+}
+
+export type Question = {
+  messages: ChatCompletionMessageParam[]
+  tools: ChatCompletionTool[]
+  signal: AbortSignal
+  /** Is given the text as it arrives; without it the answer comes in one piece. */
+  onText: ((text: string) => void) | undefined
+}
+
+export type ModelAnswer = {
+  text: string
+  calls: { name: string; arguments: string }[]
+  /** What it cost, if the server says so. */
+  tokens: number | undefined
+}
+export type AskModel = (question: Question) => Promise<ModelAnswer>
+
+/** Characters of text and calls of one answer that are read at all: a server need not keep to the limit of tokens it was given. */
+const MAX_TEXT = 64_000
+const MAX_CALLS = 100
+
+/** @throws AppError `bad_gateway` or `unavailable`; whatever the signal's reason is, when it aborts */
+export function makeModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatLimits): AskModel {
+  let client: Promise<OpenAI> | undefined
+  async function connect(): Promise<OpenAI> {
+    const { OpenAI } = await import('openai')
+    return new OpenAI({
+      apiKey,
+      baseURL: baseUrl ?? 'https://api.openai.com/v1',
+      maxRetries: 0,
+      timeout: limits.time,
+      logLevel: 'off',
+      organization: null,
+      project: null,
+    })
+  }
+  // OpenAI's newer models refuse the old name of this limit; most compatible servers know only the old one.
+  const outputLimit = baseUrl ? { max_tokens: limits.outputTokens } : { max_completion_tokens: limits.outputTokens }
+
+  async function ask({ messages, tools, signal, onText }: Question): Promise<ModelAnswer> {
+    client ??= connect()
+    const { completions } = (await client).chat
+    const request = { model, messages, ...(tools.length > 0 ? { tools } : {}), ...outputLimit }
+    if (!onText) return readCompletion(await completions.create(request, { signal }), limits)
+    const stream = await completions.create({ ...request, stream: true, stream_options: { include_usage: true } }, { signal })
+    return readStream(stream, onText, limits)
+  }
+
+  return async function askPatiently(question) {
+    const { signal, onText } = question
+    let begun = false
+    const noteText =
+      onText &&
+      ((text: string) => {
+        begun = true
+        onText(text)
+      })
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const answer = await ask({ ...question, onText: noteText })
+        signal.throwIfAborted()
+        return answer
+      } catch (error) {
+        signal.throwIfAborted()
+        const { failure, again } = readModelFailure(error)
+        if (!again || begun || attempt >= limits.retries) throw failure
+        const wait = failure.retryAfter !== undefined && again === 'when told' ? failure.retryAfter * 1000 : 500 * 2 ** attempt
+        // Whoever asks would be gone before the server is back.
+        if (wait > limits.time / 4) throw failure
+        await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
+      }
+    }
+  }
+}
+
+function readCompletion({ choices, usage }: ChatCompletion, limits: ChatLimits): ModelAnswer {
+  const message = choices?.[0]?.message
+  if (!message) throw cut()
+  const calls = (message.tool_calls ?? []).flatMap((call) => (call.type === 'function' ? [call.function] : []))
+  return {
+    text: String(message.content ?? message.refusal ?? '').slice(0, MAX_TEXT),
+    calls: calls.slice(0, MAX_CALLS).map((call) => ({ name: String(call.name), arguments: asText(call.arguments, limits) })),
+    tokens: usage?.total_tokens,
+  }
+}
+
+async function readStream(stream: Stream<ChatCompletionChunk>, onText: (text: string) => void, limits: ChatLimits): Promise<ModelAnswer> {
+  const answer: ModelAnswer = { text: '', calls: [], tokens: undefined }
+  const calls = new Map<number, { name: string; arguments: string }>()
+  let finished = false
+  for await (const { choices, usage } of stream) {
+    answer.tokens = usage?.total_tokens ?? answer.tokens
+    const choice = choices?.[0]
+    if (!choice) continue
+    const { content, refusal, tool_calls = [] } = choice.delta ?? {}
+    const text = content ?? refusal ?? ''
+    if (text && answer.text.length < MAX_TEXT) {
+      answer.text += text
+      onText(text)
+    }
+    for (const { index, function: part } of tool_calls) {
+      if (!calls.has(index) && calls.size >= MAX_CALLS) continue
+      const call = calls.get(index) ?? { name: '', arguments: '' }
+      calls.set(index, call)
+      call.name ||= part?.name ?? ''
+      if (call.arguments.length <= limits.arguments) call.arguments += part?.arguments ?? ''
+    }
+    finished ||= choice.finish_reason !== null && choice.finish_reason !== undefined
+  }
+  // A stream that ends without saying why was cut: half a call must not run.
+  if (!finished) throw cut()
+  return { ...answer, calls: [...calls.values()] }
+}
+
+/** Some servers send the object itself instead of its JSON. One character too many is enough to be refused. */
+function asText(given: unknown, limits: ChatLimits): string {
+  return (typeof given === 'string' ? given : JSON.stringify(given ?? {})).slice(0, limits.arguments + 1)
+}

@@ -1,0 +1,128 @@
+// The tools within one request: the only way from what was said, by a model or by the interpreter, to an operation. It parses arguments
+// strictly, runs one call after the other, holds back what needs the user's word, and turns every failure into a result to learn from.
+import { z } from 'zod'
+import { AppError } from '../../shared/errors.ts'
+import { asInvalid } from '../../shared/http/validate.ts'
+import { canonical } from '../../shared/identity/confirmations.ts'
+import type { StoredCall } from '../../shared/operations/conversations.ts'
+import { endedBy, UNCONFIRMED_ENDINGS } from '../../shared/operations/endings.ts'
+import { asAppError } from '../../shared/operations/failure.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import { type Tool, toolsFor } from '../../shared/operations/tools.ts'
+import type { Emit } from './events.ts'
+import type { ChatLimits } from './limits.ts'
+import { storable } from './storable.ts'
+
+export type Call = { name: string; arguments: Record<string, unknown> }
+/** A call that has been read: either its tool and its parsed input, or why there are none. */
+type Read = { call: StoredCall; tool?: Tool; input: Record<string, unknown>; refusal?: AppError }
+export type Toolbox = ReturnType<typeof makeToolbox>
+
+type Options = {
+  limits: ChatLimits
+  signal: AbortSignal
+  emit: Emit
+  /** Is told of failures that nobody foresaw. */
+  report: (error: unknown) => void
+}
+
+export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: Options) {
+  const tools = toolsFor(ctx.actor)
+  const done: StoredCall[] = []
+  const held: Call[] = []
+  const ended = new Set<string>()
+  /** Each call made, with the number of writes before it: reading again after a write is no repetition. */
+  const made = new Map<string, number>()
+  let writes = 0
+  let repeats = 0
+
+  /** Reads a call: `given` is JSON text from a model, or arguments of our own making. */
+  function read(id: string, name: string, given: string | Record<string, unknown>): Read {
+    const call: StoredCall = { id, name: storable(name).slice(0, 64), arguments: {}, result: null, is_error: false, settled: false }
+    try {
+      const parsed = typeof given === 'string' ? parseArguments(given, limits.arguments) : given
+      call.arguments = storable(parsed)
+      const tool = tools.find(({ spec }) => spec.name === name)
+      if (!tool)
+        throw new AppError('not_found', `There is no such tool here. The tools are: ${tools.map(({ spec }) => spec.name).join(', ')}.`)
+      const input = tool.spec.input.safeParse(parsed)
+      if (!input.success) throw asInvalid(input.error)
+      return { call, tool, input: input.data }
+    } catch (error) {
+      return { call, input: {}, refusal: asAppError(error) }
+    }
+  }
+
+  async function resultOf({ call, tool, input, refusal }: Read, hold: boolean): Promise<unknown> {
+    if (refusal || !tool) throw refusal
+    if (hold && endedBy(call.name, input).length > 0) {
+      held.push({ name: call.name, arguments: call.arguments })
+      throw new AppError('conflict', HELD)
+    }
+    const key = canonical([call.name, input])
+    const isRead = tool.spec.effect === 'read'
+    const before = made.get(key)
+    if (before !== undefined && (!isRead || before === writes)) {
+      repeats++
+      throw new AppError('conflict', 'This very call was made already: use the result that it had.')
+    }
+    made.set(key, writes)
+    if (!isRead) writes++
+    try {
+      return await tool(ctx, input)
+    } catch (error) {
+      const failure = asAppError(error)
+      if (failure.kind === 'unavailable') made.delete(key)
+      if (failure.kind === 'internal') report(error)
+      throw failure
+    }
+  }
+
+  return {
+    tools,
+    /** Every call of this request that has its result. */
+    done: done as readonly StoredCall[],
+    /** What waits for the user's word. */
+    held: held as readonly Call[],
+    /** How often a call was made again word for word. */
+    repeats: () => repeats,
+    read,
+    /**
+     * Runs calls one after the other, and `save`s after each. When they would bring the todos that this request ends above what it may
+     * end unasked, all the ending ones among them are held. Stops between two calls when the request is aborted.
+     */
+    async run(calls: readonly Read[], save: () => Promise<void>, { confirmed = false } = {}): Promise<void> {
+      for (const { call, input } of calls) for (const id of endedBy(call.name, input)) ended.add(id)
+      const hold = !confirmed && ended.size > UNCONFIRMED_ENDINGS
+      for (const read of calls) {
+        signal.throwIfAborted()
+        const { call } = read
+        emit({ type: 'call', call })
+        try {
+          call.result = await resultOf(read, hold)
+        } catch (error) {
+          const { message, issues } = asAppError(error)
+          call.result = { error: message, ...(issues?.length ? { issues } : {}) }
+          call.is_error = true
+        }
+        call.settled = true
+        done.push(call)
+        emit({ type: 'result', call })
+        await save()
+      }
+    },
+  }
+}
+
+const HELD =
+  'Nothing was changed by this call: it waits for the user to confirm, because this request deletes or completes more than ' +
+  `${UNCONFIRMED_ENDINGS} todos. Do not repeat it. Make the other calls, if there are any; the user will be asked.`
+
+function parseArguments(text: string, limit: number): Record<string, unknown> {
+  if (text.length > limit) throw new AppError('too_large', `The arguments must have ${limit} characters at the most.`)
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text || '{}'))
+  } catch (cause) {
+    throw new AppError('malformed', 'The arguments are not a JSON object.', { cause })
+  }
+}

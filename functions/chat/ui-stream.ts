@@ -1,0 +1,78 @@
+// The answer as the AI SDK's UI message stream, version 1: server-sent events, each a JSON part, then `[DONE]`.
+// https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol#ui-message-stream-protocol
+import { randomUUID } from 'node:crypto'
+import type { ChatEvent, Emit } from './events.ts'
+
+export const UI_STREAM_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-vercel-ai-ui-message-stream': 'v1',
+  // Proxies of the nginx family would hold the text back.
+  'x-accel-buffering': 'no',
+}
+
+type Start = { messageId: string; messageMetadata: Record<string, string> }
+
+/**
+ * A body that shows what `answer` emits, as it does. `answer` gives the text of its failure, if it has one, and never throws in vain:
+ * what it throws ends the stream with an error part too. `onCancel` runs when the reader goes away.
+ */
+export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, keepAlive: number, onCancel: () => void) {
+  const encoder = new TextEncoder()
+  let timer: NodeJS.Timeout | undefined
+  let open = true
+  const stop = () => {
+    open = false
+    clearInterval(timer)
+  }
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const write = (line: string) => {
+        if (open) controller.enqueue(encoder.encode(`${line}\n\n`))
+      }
+      const part = (value: Record<string, unknown>) => write(`data: ${JSON.stringify(value)}`)
+      timer = setInterval(() => write(': keep-alive'), keepAlive)
+      part({ type: 'start', ...start })
+      const end = (errorText: string | undefined) => {
+        if (errorText !== undefined) part({ type: 'error', errorText })
+        part({ type: 'finish' })
+        write('data: [DONE]')
+        if (open) controller.close()
+        stop()
+      }
+      answer(showing(part)).then(end, () => end('Something went wrong on our side.'))
+    },
+    cancel() {
+      stop()
+      onCancel()
+    },
+  })
+}
+
+function showing(part: (value: Record<string, unknown>) => void): Emit {
+  let textId: string | undefined
+  return (event: ChatEvent) => {
+    switch (event.type) {
+      case 'text':
+        if (textId === undefined) {
+          textId = `text_${randomUUID()}`
+          part({ type: 'text-start', id: textId })
+        }
+        return part({ type: 'text-delta', id: textId, delta: event.text })
+      case 'text-end':
+        if (textId !== undefined) part({ type: 'text-end', id: textId })
+        textId = undefined
+        return
+      case 'call': {
+        const { id, name, arguments: input } = event.call
+        return part({ type: 'tool-input-available', toolCallId: id, toolName: name, input })
+      }
+      case 'result': {
+        const { id, is_error, result } = event.call
+        if (!is_error) return part({ type: 'tool-output-available', toolCallId: id, output: result })
+        const error = result !== null && typeof result === 'object' && 'error' in result ? String(result.error) : 'The call failed.'
+        return part({ type: 'tool-output-error', toolCallId: id, errorText: error })
+      }
+    }
+  }
+}
