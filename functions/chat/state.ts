@@ -12,8 +12,8 @@ export const ChatState = z.object({
   shown: z.array(Named).default([]),
   /** What was spoken of last: what "it" and "them" mean. */
   focus: z.array(Named).default([]),
-  /** A question that was asked: the call to make once one of the candidates is chosen. */
-  choice: z.object({ call: Call, candidates: z.array(Named) }).optional(),
+  /** A question that was asked: the clause to carry out once one of the candidates is chosen. */
+  choice: z.object({ clause: z.string(), candidates: z.array(Named) }).optional(),
   /** Calls that wait for a yes, and the server's proof that it asked. */
   confirmation: z.object({ token: z.string(), calls: z.array(Call) }).optional(),
 })

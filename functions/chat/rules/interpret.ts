@@ -1,3 +1,50 @@
-export async function interpret(_a: unknown, _m: string): Promise<{ text: string; state: object }> {
-  return { text: '', state: {} }
+// The built-in interpreter: English sentences to calls, without a language model. Quotations are masked, the message is split into
+// clauses, each clause becomes an intent, its slots are read and its references looked up; then its calls run, clause after clause.
+import type { UserContext } from '../../../shared/operations/operation.ts'
+import { isNo } from '../confirm.ts'
+import type { Journal } from '../journal.ts'
+import type { ChatState } from '../state.ts'
+import type { Call, Toolbox } from '../toolbox.ts'
+import type { Zone } from '../zone.ts'
+import { act } from './acts.ts'
+import { chosenFrom } from './choices.ts'
+import { splitClauses } from './clauses.ts'
+import { type Intent, intentOf } from './intent.ts'
+import { maskQuotations } from './literal.ts'
+
+export type Talk = { ctx: UserContext; journal: Journal; toolbox: Toolbox; zone: Zone; before: ChatState }
+
+/** What was answered; `waiting` are calls that were not run, because the user has to say yes first. */
+export type Interpreted = { text: string; state: ChatState; waiting: readonly Call[] }
+
+export async function interpret(talk: Talk, message: string): Promise<Interpreted> {
+  const { ctx, before, zone } = talk
+  const scene = {
+    ...talk,
+    moment: { now: ctx.clock(), zone },
+    state: { shown: before.shown, focus: before.focus } satisfies ChatState as ChatState,
+    waiting: [] as Call[],
+    asksBeforeDeleting: false,
+  }
+  const lines: string[] = []
+  const chosen = before.choice && chosenFrom(before.choice.candidates, message)
+  if (before.choice && chosen) {
+    const masked = maskQuotations(before.choice.clause)
+    lines.push(await act(scene, intentOf(masked.text), { clause: masked.text, unmask: masked.unmask, chosen }))
+  } else if (before.choice && isNo(message)) {
+    lines.push('All right: nothing was changed.')
+  } else {
+    const { text, unmask } = maskQuotations(message)
+    const clauses = splitClauses(text)
+    const intents = clauses.map(intentOf)
+    scene.asksBeforeDeleting = intents.filter(({ kind }) => kind === 'delete').length > 1
+    for (const [index, clause] of clauses.entries()) {
+      const intent: Intent = intents[index] ?? { kind: 'unclear' }
+      // Only one question at a time can be answered.
+      if (scene.state.choice && 'target' in intent) lines.push(`I left out “${unmask(clause)}” for now.`)
+      else lines.push(await act(scene, intent, { clause, unmask, chosen: undefined }))
+    }
+    if (clauses.length === 0) lines.push(await act(scene, { kind: 'help' }, { clause: text, unmask, chosen: undefined }))
+  }
+  return { text: lines.filter(Boolean).join('\n'), state: scene.state, waiting: scene.waiting }
 }

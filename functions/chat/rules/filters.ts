@@ -1,0 +1,103 @@
+// Which todos a description means ("overdue", "my completed #home tasks", "due this week about rent"): the input of list_tasks.
+import type { z } from 'zod'
+import type { ListTodos } from '../../../shared/operations/todo-schemas.ts'
+import { dayAfter, today } from './dates.ts'
+import { type Moment, takeSlots } from './slots.ts'
+
+export type Filter = {
+  input: Partial<z.input<typeof ListTodos>>
+  /** Only those whose moment has passed: list_tasks knows days alone. */
+  overdue: boolean
+  /** How to speak of them: "open", "completed" … */
+  label: string
+}
+
+const COMPLETED = /\b(?:completed?|finished|done|closed|checked off|ticked off|did i (?:do|finish|complete)|i did)\b/i
+const UNDONE =
+  /\b(?:pending|open|outstanding|incomplete|uncompleted|unfinished|undone|remaining|left|still|not (?:yet )?(?:done|completed?|finished)|to be done|to do)\b/i
+const ALL = /\b(?:all|everything|every|complete list|whole list)\b/i
+const OVERDUE = /\b(?:overdue|late|past due|missed|behind)\b/i
+const SORTS: Record<string, z.input<typeof ListTodos>['sort']> = {
+  due: 'due',
+  date: 'due',
+  deadline: 'due',
+  priority: '-priority',
+  importance: '-priority',
+  title: 'title',
+  name: 'title',
+  alphabet: 'title',
+  newest: '-created',
+  oldest: 'created',
+}
+const SORT = /[,]?\s*\b(?:sort(?:ed)?|order(?:ed)?)\s+by\s+(?:the\s+)?(?:due\s+)?(\w+)/i
+const STOP = new Set(
+  (
+    "a an the my me i we our you all any every everything anything of on in for to with by at from that which what what's whats is are am be was do does did done have has got had " +
+    'there this these those it task tasks todo todos to-do to-dos item items thing things stuff list lists entries reminder reminders agenda schedule ones one show see tell left remaining ' +
+    'pending open outstanding incomplete uncompleted unfinished undone still not yet completed complete finished closed checked ticked off overdue late past missed behind due about containing ' +
+    'contain contains matching named called titled saying word words says priority prio tag tags tagged need needs should must can plate up next coming planned other else please and or how many much ' +
+    "currently now right number count finish get give urgent important so far already today's tomorrow's week's whole"
+  ).split(' '),
+)
+
+export async function filterOf(text: string, moment: Moment, unmask: (text: string) => string): Promise<Filter> {
+  const sort = SORTS[SORT.exec(text)?.[1]?.toLowerCase() ?? '']
+  const ranged = takeRange(text.replace(SORT, ' '), moment)
+  const urgent = /\b(?:urgent|important)\b/i.test(ranged.rest)
+  const slots = await takeSlots(ranged.rest, moment)
+  const overdue = OVERDUE.test(text)
+  const day = slots.when?.daySaid ? dayRange(ranged.rest, slots.when.date) : ranged.range
+  const base = today(moment.now, moment.zone)
+  const range = overdue ? { due_before: dayAfter(base, 1) } : (day ?? (/\bdue\b/i.test(text) ? { due_after: '0001-01-01' } : {}))
+  const status = overdue || UNDONE.test(text) ? 'pending' : COMPLETED.test(text) ? 'completed' : ALL.test(text) ? undefined : 'pending'
+  const q = unmask(wordsOf(slots.rest))
+  const priority = slots.priority ?? (urgent ? 'high' : undefined)
+  const byDue = sort ?? (Object.keys(range).length > 0 ? 'due' : undefined)
+  return {
+    input: {
+      ...(status ? { status } : {}),
+      ...(priority ? { priority } : {}),
+      ...(slots.tags[0] ? { tag: slots.tags[0] } : {}),
+      ...(q ? { q } : {}),
+      ...range,
+      ...(byDue ? { sort: byDue } : {}),
+    },
+    overdue,
+    label: overdue ? 'overdue' : status === 'pending' ? 'open' : (status ?? ''),
+  }
+}
+
+/** What is left when everything is gone that a list is asked for with. */
+function wordsOf(rest: string): string {
+  return rest
+    .split(/[\s,.;:!?]+/)
+    .filter((word) => word !== '' && !STOP.has(word.toLowerCase().replace('’', "'")))
+    .join(' ')
+}
+
+/** Spans of days that chrono has no word for. */
+function takeRange(text: string, { now, zone }: Moment) {
+  const base = today(now, zone)
+  // Monday is the first day of a week (ISO 8601).
+  const weekday = (new Date(`${base}T00:00:00Z`).getUTCDay() + 6) % 7
+  const between = (first: number, end: number) => ({ due_after: dayAfter(base, first - 1), due_before: dayAfter(base, end) })
+  const spans: [RegExp, { due_after: string; due_before: string }][] = [
+    [/\b(?:this|the)\s+week(?:['’]s)?\b/i, between(0, 7 - weekday)],
+    [/\bnext\s+week(?:['’]s)?\b/i, between(7 - weekday, 14 - weekday)],
+    [/\b(?:this|the)\s+weekend\b/i, between(5 - weekday, 7 - weekday)],
+    [/\b(?:the\s+)?next\s+(?:7|seven)\s+days\b/i, between(0, 7)],
+    [/\btoday['’]?s?\b/i, between(0, 1)],
+    [/\btonight\b/i, between(0, 1)],
+    [/\btomorrow['’]?s?\b/i, between(1, 2)],
+  ]
+  const found = spans.find(([pattern]) => pattern.test(text))
+  if (!found || /\b(?:before|after|by|until)\s+\S+$/i.test(text)) return { rest: text, range: undefined }
+  return { rest: text.replace(found[0], ' '), range: found[1] }
+}
+
+function dayRange(text: string, date: string) {
+  if (/\bbefore\b/i.test(text)) return { due_before: date }
+  if (/\b(?:by|until|till)\b/i.test(text)) return { due_before: dayAfter(date, 1) }
+  if (/\b(?:after|since)\b/i.test(text)) return { due_after: date }
+  return { due_after: dayAfter(date, -1), due_before: dayAfter(date, 1) }
+}

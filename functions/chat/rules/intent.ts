@@ -1,0 +1,248 @@
+// Step 4: what a clause wants. Patterns from the particular to the general; what no pattern claims is something to do.
+
+export type Intent =
+  | { kind: 'add'; text: string; many: boolean }
+  | { kind: 'list' | 'count'; text: string }
+  | { kind: 'complete' | 'reopen' | 'delete'; target: string /** May as well be something to do. */; weak?: boolean }
+  | { kind: 'rename'; target: string; title: string }
+  | { kind: 'describe'; target: string; description: string }
+  | { kind: 'change'; text: string; weak?: boolean }
+  | { kind: 'untag'; target: string; tags: string }
+  | { kind: 'clear'; target: string; field: Field }
+  | { kind: 'help' | 'hello' | 'thanks' | 'unclear' }
+export type Field = 'due_date' | 'due_time' | 'priority' | 'tags' | 'description'
+
+const NOUN = '(?:tasks?|todos?|to-?dos?|items?|reminders?|things|stuff|entr(?:y|ies)|list|agenda|schedule|tags?)'
+const DONE = '(?:done|complete|completed|finished|ready|closed)'
+const OPEN =
+  '(?:not\\s+(?:done|complete|completed|finished)(?:\\s+yet)?|undone|incomplete|uncompleted|pending|open|unfinished|to-?do|active|outstanding)'
+const FIELD = '(due\\s*dates?|deadline|date|due|time|priority|prio|tags?|description|notes?)'
+const STATE =
+  "(?:all|my|the|open|pending|outstanding|remaining|unfinished|incomplete|overdue|late|completed|finished|done|today['’]?s?|tomorrow['’]?s?|(?:this|next)\\s+week['’]?s?|(?:high|medium|low)[\\s-]+prio(?:rity)?|urgent|important|p[123]|due|everything|#[\\p{L}\\p{N}_-]+)"
+
+type Rule = [pattern: RegExp, make: (groups: readonly string[]) => Intent]
+const re = (source: string) => new RegExp(source, 'iu')
+
+const RULES: readonly Rule[] = [
+  [
+    re(
+      '^(?:help|commands?|what can (?:you|i) (?:do|say)|how does (?:this|it) work|how do (?:i|you) .*|what do you do|who are you|usage)[?!.]*$',
+    ),
+    () => ({ kind: 'help' }),
+  ],
+  [
+    re("^(?:hi|hello|hey|yo|good (?:morning|afternoon|evening)|how are you(?: doing)?|what['’]?s up)(?: there)?[?!.]*$"),
+    () => ({ kind: 'hello' }),
+  ],
+  [
+    re(
+      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|no|nope|never ?mind|cancel|stop)[!. ]*$',
+    ),
+    () => ({ kind: 'thanks' }),
+  ],
+  [re('^(?:tell me\\s+|do you know\\s+|i want to know\\s+)?how (?:many|much)\\b(.*)$'), ([text = '']) => ({ kind: 'count', text })],
+  [
+    re("^(?:give me\\s+|what['’]?s\\s+|what is\\s+)?(?:the\\s+)?(?:count|total|number)(?:\\s+of)?\\s+(.*)$"),
+    ([text = '']) => ({ kind: 'count', text }),
+  ],
+
+  [
+    re('^(?:reopen|re-open|uncheck|untick|un-?complete|unfinish|reactivate|undo|unmark)\\s+(.+)$'),
+    ([target = '']) => ({ kind: 'reopen', target }),
+  ],
+  [
+    re(`^(?:mark|set|move|put|change|flag|make|turn)(?:ing)?\\s+(.+?)\\s+(?:back\\s+)?(?:(?:as|to|into)\\s+)?${OPEN}(?:\\s+again)?$`),
+    ([target = '']) => ({ kind: 'reopen', target }),
+  ],
+  [
+    re(
+      `^(.+?)\\s+(?:(?:is|are|was|were)\\s+not|isn['’]?t|aren['’]?t|wasn['’]?t)\\s+(?:actually\\s+|really\\s+)?${DONE}(?:\\s+yet|\\s+after all)?$`,
+    ),
+    ([target = '']) => ({ kind: 'reopen', target }),
+  ],
+  [
+    re(
+      "^i\\s+(?:have\\s*n[o'’]?t|haven['’]?t|did\\s*n[o'’]?t|didn['’]?t)\\s+(?:actually\\s+|really\\s+)?(?:finish|complete|do|done)(?:e?d)?\\s+(.+?)(?:\\s+yet|\\s+after all)?$",
+    ),
+    ([target = '']) => ({ kind: 'reopen', target }),
+  ],
+
+  [
+    re(`^(?:remove|clear|delete|drop|unset|erase|take)\\s+(?:the\\s+|its\\s+|all\\s+)?${FIELD}\\s+(?:from|of|on|for|off)\\s+(.+)$`),
+    ([field = '', target = '']) => ({ kind: 'clear', target, field: fieldOf(field) }),
+  ],
+  [
+    re(
+      '^(?:remove|delete|drop|take)\\s+((?:(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)|(?:#[\\p{L}\\p{N}_-]+(?:\\s*(?:,|and)?\\s*))+)\\s*(?:from|off|on)\\s+(.+)$',
+    ),
+    ([tags = '', target = '']) => ({ kind: 'untag', target, tags }),
+  ],
+  [re('^untag\\s+(.+?)\\s+(?:from|as|with)?\\s*(#[\\p{L}\\p{N}_-]+)$'), ([target = '', tags = '']) => ({ kind: 'untag', target, tags })],
+
+  [
+    re(
+      `^(?:mark|set|check|tick|cross|flag|put|move|change|make)(?:ing)?\\s+(.+?)\\s+(?:off\\s+)?(?:(?:as|to)\\s+)?(?:being\\s+)?${DONE}(?:\\s+now)?$`,
+    ),
+    ([target = '']) => ({ kind: 'complete', target }),
+  ],
+  [re(`^(?:mark|flag|set)(?:ing)?\\s+(?:as\\s+)?${DONE}\\s*:?\\s+(.+)$`), ([target = '']) => ({ kind: 'complete', target })],
+  [re('^(?:check|tick|cross|strike)(?:ing)?\\s+off\\s+(.+)$'), ([target = '']) => ({ kind: 'complete', target })],
+  [
+    re('^(?:check|tick|cross|strike)(?:ing)?\\s+(.+?)\\s+off(?:\\s+(?:of\\s+)?(?:my|the)\\s+list)?$'),
+    ([target = '']) => ({ kind: 'complete', target }),
+  ],
+  [re('^(?:complete|completing)\\s+(.+)$'), ([target = '']) => ({ kind: 'complete', target, weak: true })],
+  [re('^(?:finish|finishing|close|closing)\\s+(.+)$'), ([target = '']) => ({ kind: 'complete', target, weak: true })],
+  [
+    re(
+      "^(?:i(?:\\s+have|['’]?ve|\\s+am|['’]?m)?\\s+(?:just\\s+|already\\s+|finally\\s+|all\\s+)?(?:finished|completed|done|did)|(?:all\\s+)?done|finished|completed|did)(?:\\s+with)?\\s*:?\\s+(.+)$",
+    ),
+    ([target = '']) => ({ kind: 'complete', target }),
+  ],
+  [
+    re(
+      `^(.+?)\\s+(?:is|are|was|were|has been|have been|['’]s)\\s+(?:now\\s+|all\\s+|already\\s+|finally\\s+)?(?:${DONE}|taken care of)(?:\\s+now)?$`,
+    ),
+    ([target = '']) => ({ kind: 'complete', target }),
+  ],
+  [
+    re("^(?:that['’]?s|it['’]?s|this is|thats|its)\\s+(?:done|finished|complete)$|^(?:done|finished|completed)$"),
+    () => ({ kind: 'complete', target: 'it' }),
+  ],
+  [
+    re(`^(?!(?:get|have|my|all|show|list|what|the)\\b)(\\S+(?:\\s+\\S+){0,5}?)\\s+(?:done|finished|completed)$`),
+    ([target = '']) => ({ kind: 'complete', target, weak: true }),
+  ],
+
+  [
+    re('^(?:rename|retitle|reword|renaming)\\s+(.+?)\\s+(?:to|as|into|->|=>|→)\\s+(.+)$'),
+    ([target = '', title = '']) => ({ kind: 'rename', target, title }),
+  ],
+  [
+    re('^(?:change|update|edit|set)\\s+(?:the\\s+)?(?:title|name|text)\\s+(?:of|for)\\s+(.+?)\\s+(?:to|as|into)\\s+(.+)$'),
+    ([target = '', title = '']) => ({ kind: 'rename', target, title }),
+  ],
+  [
+    re(
+      '^(?:add|set|change|attach|put)\\s+(?:the\\s+|an?\\s+)?(?:notes?|description)\\s+(?:to|of|for|on)\\s+(.+?)\\s*(?::|\\bto\\b|\\bsaying\\b|\\bthat says\\b)\\s*(.+)$',
+    ),
+    ([target = '', description = '']) => ({ kind: 'describe', target, description }),
+  ],
+
+  [
+    re(
+      '^(?:move|moving|reschedule|rescheduling|postpone|postponing|push(?:\\s+back)?|delay|shift|bump|defer|put\\s+off|bring\\s+forward|snooze)\\s+(.+)$',
+    ),
+    ([text = '']) => ({ kind: 'change', text }),
+  ],
+  [
+    re(`^(?:change|update|edit|set|make|adjust)\\s+(?:the\\s+)?${FIELD}\\s+(?:of|for|on)\\s+(.+)$`),
+    ([field = '', text = '']) => ({
+      kind: 'change',
+      text: /prio/i.test(field) ? text.replace(/\s+(?:to|as|=)\s+(high|medium|low|normal|p?[123])$/i, ' priority $1') : text,
+    }),
+  ],
+  [
+    re('^(?:set|give|assign)\\s+(.+?)\\s+(?:an?\\s+)?((?:(?:high|medium|low|top)\\s+prio(?:rity)?|(?:due date|deadline)).*)$'),
+    ([target = '', text = '']) => ({ kind: 'change', text: `${target} ${text.replace(/^(?:due date|deadline)(?:\s+of)?/i, '')}` }),
+  ],
+  [
+    re(
+      `^(?:add|create|new|insert|make|adding|creating|set up|start|another)\\s+(?:me\\s+)?(?:an?\\s+|the\\s+|another\\s+|two\\s+|three\\s+|some\\s+)?(?:new\\s+)?(?:following\\s+)?(tasks?|todos?|to-?dos?|items?|reminders?|entr(?:y|ies))\\b\\s*(?:(?:to|for|:|-|called|named|titled|saying|that says|about)\\s*)*(.+)$`,
+    ),
+    ([noun = '', text = '']) => ({ kind: 'add', text, many: /s$/i.test(noun) }),
+  ],
+  [re('^(?:make|update|edit|set)\\s+(.+)$'), ([text = '']) => ({ kind: 'change', text, weak: true })],
+  [re('^(?:change|mark|flag|raise|lower)\\s+(.+)$'), ([text = '']) => ({ kind: 'change', text })],
+  [re('^(?:prioriti[sz]e)\\s+(.+)$'), ([text = '']) => ({ kind: 'change', text: `${text} p1` })],
+  [re('^(?:depriorit?i[sz]e)\\s+(.+)$'), ([text = '']) => ({ kind: 'change', text: `${text} p3` })],
+  [
+    re('^(?:tag|label)\\s+(.+?)\\s+(?:with|as|under)\\s+(.+)$'),
+    ([target = '', tags = '']) => ({ kind: 'change', text: `${target} tagged ${tags}` }),
+  ],
+  [re('^(?:tag|label)\\s+(.+?)\\s+(#\\S+(?:\\s+#\\S+)*)$'), ([target = '', tags = '']) => ({ kind: 'change', text: `${target} ${tags}` })],
+  [
+    re(
+      '^(?:add|put|attach)\\s+((?:#[\\p{L}\\p{N}_-]+(?:\\s*(?:,|and)?\\s*))+|(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)\\s*(?:to|on)\\s+(.+)$',
+    ),
+    ([tags = '', target = '']) => ({ kind: 'change', text: `${target} ${tags.replace(/,|\band\b/gi, ' ')}` }),
+  ],
+  [
+    re('^(.+?)\\s+(?:is|are)\\s+(?:now\\s+)?((?:due|urgent|important|(?:high|medium|low)\\s+prio).*)$'),
+    ([target = '', text = '']) => ({ kind: 'change', text: `${target} ${/^(?:urgent|important)/i.test(text) ? 'p1' : text}`, weak: true }),
+  ],
+
+  [
+    re(
+      '^(?:delete|deleting|remove|removing|erase|erasing|trash|discard|get rid of|getting rid of)\\s+(.+?)(?:\\s+from\\s+(?:my|the)\\s+(?:list|todos?|tasks?))?$',
+    ),
+    ([target = '']) => ({ kind: 'delete', target }),
+  ],
+  [re('^take\\s+(.+?)\\s+off(?:\\s+(?:of\\s+)?(?:my|the)\\s+(?:list|todos?))?$'), ([target = '']) => ({ kind: 'delete', target })],
+  [
+    re('^(?:clear|purge|wipe|drop|cancel|scrap|kill|forget(?:\\s+about)?|throw\\s+(?:away|out))\\s+(.+)$'),
+    ([target = '']) => ({ kind: 'delete', target, weak: true }),
+  ],
+
+  [re('^(?:show|list|display|print|showing|listing)(?:\\s+(.*))?$'), ([text = '']) => ({ kind: 'list', text })],
+  [
+    re(
+      `^(?:see|view|get|give|read|fetch|check|find|search|look|tell)\\b(?:\\s+(?:me|for|up|through|at|out))*((?:\\s.*)?\\b${NOUN}\\b.*|\\s+(?:everything|all)\\b.*)$`,
+    ),
+    ([text = '']) => ({ kind: 'list', text }),
+  ],
+  [re('^search\\s+(?:for\\s+)?(.+)$'), ([text = '']) => ({ kind: 'list', text })],
+  [
+    re(
+      `^(?:what(?:['’]?s|\\s+is|\\s+are|\\s+do|\\s+did|\\s+have|\\s+should|\\s+tasks?|\\s+todos?|\\s+else)?|which|is there|are there|any|anything|do i have|have i got|am i|did i|when)\\b(.*\\b(?:${NOUN}|due|today|tomorrow|tonight|overdue|late|pending|left|to do|do|plate|open|done|week|month|day|next|priority|urgent|up|planned|about|remaining|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\\b.*|.*#.*)$`,
+    ),
+    ([text = '']) => ({ kind: 'list', text }),
+  ],
+  [
+    re(`^(?:${STATE}(?:\\s+|$))*(?:${NOUN})?(?:\\s+(?:for\\s+)?(?:today|tomorrow|this week|next week|please))?[?]?$`),
+    (_) => ({ kind: 'list', text: '' }),
+  ],
+
+  [re('^(?:add|create|new|insert|adding|creating)\\s*:?\\s+(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
+  [
+    re(`^put\\s+(.+?)\\s+(?:on|onto|in|into)\\s+(?:my|the)\\s+(?:to-?do\\s+)?${NOUN}(.*)$`),
+    ([text = '', more = '']) => ({ kind: 'add', text: text + more, many: false }),
+  ],
+  [
+    re(
+      "^(?:remind me|remember|don['’]?t (?:let me )?forget|make sure(?: i)?|jot(?: down)?|note(?: down)?|write down|take (?:a )?note|note to self|make a note)\\s*(?:to\\b|about\\b|that\\b|of\\b|:|,)?\\s*(?:i (?:have|need) to\\s+)?(.+)$",
+    ),
+    ([text = '']) => ({ kind: 'add', text, many: false }),
+  ],
+  [
+    re(
+      "^(?:i\\s+|we\\s+)?(?:really\\s+|also\\s+|still\\s+)?(?:need|have|got|ought|want|wanna|gotta|must|should|['’]ve got)\\s+(?:to\\s+)?(?:remember to\\s+)?(.+)$",
+    ),
+    ([text = '']) => ({ kind: 'add', text, many: false }),
+  ],
+  [re('^(?:todos?|to-?dos?|tasks?|reminders?|note|memo)\\s*[:-]\\s*(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
+  [re('^schedule\\s+(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
+  [re('^(?:(?:who|why|how|where|what|when|are you|do you|you)\\b.*)$'), () => ({ kind: 'unclear' })],
+  [re('^(?:delete|remove|complete|rename|add|create|change|move|mark|reopen|tag|finish)$'), () => ({ kind: 'help' })],
+]
+
+export function intentOf(clause: string): Intent {
+  const text = clause.trim().replace(/[\s.!]+$/u, '')
+  const bare = text.replace(/[\s?.!]+$/u, '')
+  if (bare === '') return { kind: 'help' }
+  for (const [pattern, make] of RULES) {
+    const match = pattern.exec(bare)
+    if (!match) continue
+    const intent = make(match.slice(1).map((group) => group ?? ''))
+    // A bare description of a list ("overdue", "#home") is the list's own text.
+    return intent.kind === 'list' && intent.text === '' ? { kind: 'list', text: bare } : intent
+  }
+  return text.endsWith('?') ? { kind: 'unclear' } : { kind: 'add', text: bare, many: false }
+}
+
+function fieldOf(name: string): Field {
+  if (/^prio/i.test(name)) return 'priority'
+  if (/^tag/i.test(name)) return 'tags'
+  if (/^(?:desc|note)/i.test(name)) return 'description'
+  return /^time/i.test(name) ? 'due_time' : 'due_date'
+}

@@ -1,0 +1,29 @@
+// Step 1: what stands in quotation marks is taken literally. Each quotation is replaced by one character of Unicode's private use area,
+// so that no later step can look into it, and put back at the end.
+
+const FIRST = 0xe000
+const PRIVATE = /[\ue000-\uf8ff]/gu
+/** An apostrophe opens a quotation only where no word goes on, and closes one only where none begins. */
+const QUOTATION =
+  /"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«([^»]*)»|`([^`]*)`|(?<![\p{L}\p{N}])['‘]([^'’\n]+(?:['’](?=[\p{L}\p{N}])[^'’\n]*)*)['’](?![\p{L}\p{N}])/gu
+
+export type Masked = { text: string; unmask: (text: string) => string }
+
+export function maskQuotations(message: string): Masked {
+  const quotations: string[] = []
+  const text = message.replace(PRIVATE, '').replace(QUOTATION, (whole, ...groups: (string | undefined)[]) => {
+    const inside = groups
+      .slice(0, 6)
+      .find((group) => group !== undefined)
+      ?.trim()
+    if (!inside || quotations.length >= 100) return whole
+    quotations.push(inside)
+    return String.fromCharCode(FIRST + quotations.length - 1)
+  })
+  return { text, unmask: (part) => part.replace(PRIVATE, (mark) => quotations[mark.charCodeAt(0) - FIRST] ?? '') }
+}
+
+/** Whether a text is one quotation and nothing else. */
+export const isQuotation = (text: string) => /^[\ue000-\uf8ff]$/u.test(text.trim())
+/** Matches one masked quotation, for use in other expressions. */
+export const MARK = '[\\ue000-\\uf8ff]'

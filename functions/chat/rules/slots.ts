@@ -1,0 +1,75 @@
+// Step 5: what a clause says besides its words: tags, priority, day and time. Each is taken out of the text; the rest is a title or a
+// reference.
+import type { priorities } from '../../../shared/operations/todo-schemas.ts'
+import type { Zone } from '../zone.ts'
+import { takeWhen, tidy, type When } from './dates.ts'
+
+export type Priority = (typeof priorities)[number]
+export type Slots = { rest: string; tags: string[]; priority: Priority | undefined; when: When | undefined }
+export type Moment = { now: Date; zone: Zone }
+
+const LEVELS: Record<string, Priority> = {
+  high: 'high',
+  highest: 'high',
+  top: 'high',
+  urgent: 'high',
+  important: 'high',
+  critical: 'high',
+  '1': 'high',
+  medium: 'medium',
+  med: 'medium',
+  mid: 'medium',
+  normal: 'medium',
+  '2': 'medium',
+  low: 'low',
+  lowest: 'low',
+  '3': 'low',
+}
+const LEVEL = 'highest|high|top|medium|med|mid|normal|lowest|low'
+const PRIORITIES = [
+  /(?:\b(?:with|as|at|of|to)\s+)?(?<![\p{L}\p{N}#])p([123])(?![\p{L}\p{N}])/iu,
+  new RegExp(`(?:\\b(?:with|as|at|of|to|and|is|are)\\s+)*(?:\\b(?:an?|the)\\s+)?\\b(${LEVEL})[\\s-]*prio(?:rity|s)?\\b(?:\\s+level)?`, 'i'),
+  new RegExp(
+    `(?:\\b(?:with|as|at|of|and|set)\\s+)*(?:\\b(?:an?|the)\\s+)?\\bprio(?:rity)?\\s*(?:is|:|=|of|to|as)?\\s*(${LEVEL}|[123])\\b`,
+    'i',
+  ),
+  /^(urgent|important|critical)\s*[:!,-]+\s*/i,
+  /(?:[,;(–-]\s*|\b(?:it['’]?s|it is|is|are|as|this is|that['’]?s)\s+(?:an?\s+)?(?:very |really )?)(urgent|important|critical)\b[)!]*\s*$/i,
+]
+const TAG_WORD = '#?[\\p{L}\\p{N}_][\\p{L}\\p{N}_-]*'
+const TAGGED = new RegExp(
+  `\\b(?:tagged(?:\\s+(?:with|as))?|(?:with\\s+)?(?:the\\s+)?tags?(?:\\s*:|\\s+(?:is|as))?)\\s+(${TAG_WORD}(?:(?:\\s*,\\s*(?:and\\s+)?|\\s+and\\s+)${TAG_WORD})*)`,
+  'iu',
+)
+const HASHTAG = /(?<![\p{L}\p{N}&])#([\p{L}\p{N}_][\p{L}\p{N}_-]*)/gu
+
+export async function takeSlots(text: string, { now, zone }: Moment): Promise<Slots> {
+  const tagged = takeTags(text)
+  const ranked = takePriority(tagged.rest)
+  const { when, rest } = await takeWhen(ranked.rest, now, zone)
+  return { rest, when, tags: tagged.tags, priority: ranked.priority }
+}
+
+export function takeTags(text: string): { tags: string[]; rest: string } {
+  const tags: string[] = []
+  const keep = (tag: string) => tags.push(tag.replace(/^#/, ''))
+  let rest = text.replace(TAGGED, (_, list: string) => {
+    for (const tag of list.split(/\s*,\s*(?:and\s+)?|\s+and\s+/i)) keep(tag)
+    return ' '
+  })
+  // "#2" is the second of a list.
+  rest = rest.replace(HASHTAG, (whole, tag: string) => {
+    if (/^\d+$/.test(tag)) return whole
+    keep(tag)
+    return ' '
+  })
+  return { tags: [...new Set(tags)].slice(0, 10), rest: tags.length > 0 ? tidy(rest) : text }
+}
+
+export function takePriority(text: string): { priority: Priority | undefined; rest: string } {
+  for (const pattern of PRIORITIES) {
+    const level = pattern.exec(text)?.[1]?.toLowerCase()
+    if (level) return { priority: LEVELS[level], rest: tidy(text.replace(pattern, ' ')) }
+  }
+  return { priority: undefined, rest: text }
+}
