@@ -38,6 +38,10 @@ function splitSentence(sentence: string): string[] {
     ADDS.test(opening) || !new RegExp(`^(?:${STRONG}|${WEAK}|close|reopen|delete|remove)\\b`, 'i').test(opening)
       ? STRONG
       : `(?:${STRONG}|${WEAK})`
-  const joint = new RegExp(`(?:\\s*,\\s*(?:and\\s+)?(?:then\\s+)?|\\s+and\\s+(?:then\\s+|also\\s+)?|\\s+then\\s+)(?=${next}\\b)`, 'i')
+  // "Then" begins something new for certain.
+  const joint = new RegExp(
+    `(?:\\s*,\\s*(?:and\\s+)?|\\s+and\\s+(?:also\\s+)?)(?=${next}\\b)|(?:\\s*,)?(?:\\s+and)?\\s+then\\s+(?=(?:${STRONG}|${WEAK})\\b)`,
+    'i',
+  )
   return opening.split(joint).filter((part) => part.trim() !== '')
 }

@@ -105,10 +105,7 @@ const RULES: readonly Rule[] = [
     ),
     ([target = '']) => ({ kind: 'complete', target }),
   ],
-  [
-    re("^(?:that['’]?s|it['’]?s|this is|thats|its)\\s+(?:done|finished|complete)$|^(?:done|finished|completed)$"),
-    () => ({ kind: 'complete', target: 'it' }),
-  ],
+  [re("^(?:that['’]?s|it['’]?s|this is|thats|its)\\s+(?:done|finished|complete)$|^done$"), () => ({ kind: 'complete', target: 'it' })],
   [
     re(`^(?!(?:get|have|my|all|show|list|what|the)\\b)(\\S+(?:\\s+\\S+){0,5}?)\\s+(?:done|finished|completed)$`),
     ([target = '']) => ({ kind: 'complete', target, weak: true }),
@@ -152,6 +149,10 @@ const RULES: readonly Rule[] = [
     ),
     ([noun = '', text = '']) => ({ kind: 'add', text, many: /s$/i.test(noun) }),
   ],
+  [
+    re('^(?:make|mark|set|flag)\\s+(.+?)\\s+(?:as\\s+|to\\s+)?(?:an?\\s+)?(?:very\\s+)?(?:urgent|important)$'),
+    ([text = '']) => ({ kind: 'change', text: `${text} p1` }),
+  ],
   [re('^(?:make|update|edit|set)\\s+(.+)$'), ([text = '']) => ({ kind: 'change', text, weak: true })],
   [re('^(?:change|mark|flag|raise|lower)\\s+(.+)$'), ([text = '']) => ({ kind: 'change', text })],
   [re('^(?:prioriti[sz]e)\\s+(.+)$'), ([text = '']) => ({ kind: 'change', text: `${text} p1` })],
@@ -168,7 +169,9 @@ const RULES: readonly Rule[] = [
     ([tags = '', target = '']) => ({ kind: 'change', text: `${target} ${tags.replace(/,|\band\b/gi, ' ')}` }),
   ],
   [
-    re('^(.+?)\\s+(?:is|are)\\s+(?:now\\s+)?((?:due|urgent|important|(?:high|medium|low)\\s+prio).*)$'),
+    re(
+      '^(?!(?:what|which|who|when|how|any|every|some|is|are|all)(?:thing)?\\b)(.+?)\\s+(?:is|are)\\s+(?:now\\s+)?((?:due|urgent|important|(?:high|medium|low)\\s+prio).*)$',
+    ),
     ([target = '', text = '']) => ({ kind: 'change', text: `${target} ${/^(?:urgent|important)/i.test(text) ? 'p1' : text}`, weak: true }),
   ],
 
@@ -191,6 +194,12 @@ const RULES: readonly Rule[] = [
     ),
     ([text = '']) => ({ kind: 'list', text }),
   ],
+  [
+    re(
+      '^((?:tasks|todos|to-?dos|items|reminders)\\s+(?:due|for|tagged|with|about|that|which|from|left|in|on|this|next|containing|matching|by)\\b.*)$',
+    ),
+    ([text = '']) => ({ kind: 'list', text }),
+  ],
   [re('^search\\s+(?:for\\s+)?(.+)$'), ([text = '']) => ({ kind: 'list', text })],
   [
     re(
@@ -210,7 +219,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      "^(?:remind me|remember|don['’]?t (?:let me )?forget|make sure(?: i)?|jot(?: down)?|note(?: down)?|write down|take (?:a )?note|note to self|make a note)\\s*(?:to\\b|about\\b|that\\b|of\\b|:|,)?\\s*(?:i (?:have|need) to\\s+)?(.+)$",
+      "^(?:remind me|remember|don['’]?t (?:let me )?forget|make sure(?: i)?|note to self|jot(?: down)?|note(?: down)?|write down|take (?:a )?note|make a note)\\s*(?:to\\b|about\\b|that\\b|of\\b|:|,)?\\s*(?:i (?:have|need) to\\s+)?(.+)$",
     ),
     ([text = '']) => ({ kind: 'add', text, many: false }),
   ],

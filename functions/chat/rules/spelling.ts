@@ -65,7 +65,7 @@ const INNOCENT = new Set(
 /** Corrects one word; it keeps whatever is not meant. */
 function correct(word: string, lexicon: readonly string[]): string {
   const lower = word.toLowerCase()
-  if (lexicon.includes(lower) || INNOCENT.has(lower)) return word
+  if (VERBS.includes(lower) || WORDS.includes(lower) || INNOCENT.has(lower)) return word
   const known = Object.hasOwn(KNOWN, lower) ? KNOWN[lower] : undefined
   if (known) return known
   if (lower.length < 4) return word

@@ -27,8 +27,7 @@ export type Search = {
 
 /** Candidates worth asking about, and todos that "all" may mean. */
 const MANY = 100
-const SINGLE =
-  /^(?:it|that|this|this one|that one|the (?:same|task|todo|item|one)|(?:this|that) (?:task|todo|item)|the last one(?: you (?:added|showed))?)$/i
+const SINGLE = /^(?:it|that|this|this one|that one|the (?:same|task|todo|item|one)|(?:this|that) (?:task|todo|item))$/i
 const PLURAL =
   /^(?:them|those|these|both|them all|(?:all|both) of (?:them|those|these)|all (?:those|these)|(?:those|these) (?:tasks|todos|items|ones)?|(?:the )?(?:two|three) of them)$/i
 const EVERY =
@@ -41,11 +40,13 @@ export async function findTargets(search: Search, reference: string): Promise<Ta
   if (PLURAL.test(said)) return several(search, state.focus.length > 1 || state.shown.length === 0 ? state.focus : state.shown)
   if (EVERY.test(said)) return every(search, said)
   const places = ordinalsIn(said, state.shown.length)
+  // "The last one", when there is no list, is what was spoken of last.
+  if (places && state.shown.length === 0 && /\blast\b/i.test(said)) return one(search, state.focus)
   if (places) return byPlace(search, places)
   return byWords(search, said)
 }
 
-const NOUN = '(?:tasks?|todos?|to-?dos?|items?|reminders?|entry)'
+const NOUN = '(?:tasks?|todos?|to-?dos?|items?|reminders?|entry|things?|chores?)'
 /** A reference without what only says that it is one. */
 export function trimReference(reference: string): string {
   return reference
