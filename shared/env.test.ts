@@ -83,6 +83,14 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     ],
   },
   BETTER_AUTH_AUDIENCE: { fallback: undefined, takes: [['https://app.example.com', 'https://app.example.com']], refuses: [LONG] },
+  OPENAI_API_KEY: { fallback: undefined, takes: [['ollama', 'ollama']], refuses: [LONG] },
+  OPENAI_BASE_URL: {
+    fallback: undefined,
+    takes: [['http://models.example.com:11434/v1', 'http://models.example.com:11434/v1']],
+    refuses: ['localhost:11434', 'file:///etc/passwd'],
+  },
+  OPENAI_MODEL: { fallback: 'gpt-5-mini', takes: [['qwen3:8b', 'qwen3:8b']], refuses: [LONG] },
+  CHAT_TOKENS_PER_DAY: { fallback: 200_000, takes: [['0', 0]], refuses: ['-1', 'many'] },
   CORS_ORIGINS: {
     fallback: [],
     takes: [

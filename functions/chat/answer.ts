@@ -103,10 +103,14 @@ export async function answerMessage(deps: AnswerDeps, ctx: UserContext, journal:
       say(last)
     }
   } catch (error) {
-    failure = signal.aborted ? outOfTime(signal) : asAppError(error)
-    if (failure.kind === 'internal') report(error)
+    const failed = signal.aborted ? outOfTime(signal) : asAppError(error)
+    if (failed.kind === 'internal') report(error)
+    last = `${failed.message} ${tellDone(toolbox.done)}`
+    failure = new AppError(failed.kind, last, {
+      cause: error,
+      ...(failed.retryAfter === undefined ? {} : { retryAfter: failed.retryAfter }),
+    })
     emit({ type: 'text-end' })
-    last = `${failure.message} ${tellDone(toolbox.done)}`
     say(last)
   }
   // Whoever hung up finds the end in the conversation.

@@ -23,6 +23,8 @@ export const chatLimits = {
   historyRows: 40,
   /** Times a model server that is overloaded or away is asked again, a turn. */
   retries: 3,
+  /** Milliseconds before the first of them, twice as many before the next, and so on. */
+  retryPause: 500,
   /** Milliseconds between two comments that keep a stream's connection alive. */
   keepAlive: 15_000,
 }

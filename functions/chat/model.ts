@@ -79,7 +79,8 @@ export function makeModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatL
         signal.throwIfAborted()
         const { failure, again } = readModelFailure(error)
         if (!again || begun || attempt >= limits.retries) throw failure
-        const wait = failure.retryAfter !== undefined && again === 'when told' ? failure.retryAfter * 1000 : 500 * 2 ** attempt
+        const wait =
+          failure.retryAfter !== undefined && again === 'when told' ? failure.retryAfter * 1000 : limits.retryPause * 2 ** attempt
         // Whoever asks would be gone before the server is back.
         if (wait > limits.time / 4) throw failure
         await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted())

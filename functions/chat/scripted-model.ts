@@ -1,0 +1,103 @@
+// A server that speaks OpenAI's chat completions and says what a test has scripted: over real HTTP, streaming and not.
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { z } from 'zod'
+
+/** What the model says in one turn. */
+export type Turn = {
+  text?: string
+  calls?: { name: string; arguments: unknown }[]
+  /** Answers with this status instead. */
+  status?: number
+  headers?: Record<string, string>
+  /** Never answers. */
+  hangs?: boolean
+  /** Streams its text, then cuts the connection. */
+  cuts?: boolean
+}
+const Request = z.object({
+  stream: z.boolean().optional(),
+  messages: z.array(z.object({ role: z.string(), content: z.string().nullish(), tool_call_id: z.string().optional() })),
+  tools: z.array(z.object({ function: z.object({ name: z.string(), parameters: z.looseObject({}) }) })).optional(),
+})
+export type ModelRequest = z.output<typeof Request>
+/** The turns one after the other, or what to say to a request; the last one is repeated. */
+export type Script = Turn[] | ((request: ModelRequest, turn: number) => Turn)
+
+export async function startScriptedModel() {
+  let script: Script = []
+  let requests: ModelRequest[] = []
+  /** Resolves when a request's connection is gone before it was answered. */
+  let hungUp = Promise.withResolvers<void>()
+  const server = createServer(async (request, response) => {
+    response.on('close', () => response.writableFinished || hungUp.resolve())
+    const asked = Request.parse(JSON.parse(await read(request)))
+    requests.push(asked)
+    const turn = typeof script === 'function' ? script(asked, requests.length - 1) : (script[requests.length - 1] ?? script.at(-1) ?? {})
+    if (turn.hangs) return
+    if (turn.status) return fail(response, turn)
+    return asked.stream ? stream(response, turn) : complete(response, turn)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/v1`,
+    /** Begins a script; what was asked so far is forgotten. */
+    play(next: Script) {
+      script = next
+      requests = []
+      hungUp = Promise.withResolvers()
+    },
+    requests: () => requests,
+    hungUp: () => hungUp.promise,
+    async stop() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+const usage = { prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 }
+const asJson = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+const functionsOf = ({ calls = [] }: Turn) =>
+  calls.map((call, index) => ({ id: `c${index}`, type: 'function', function: { name: call.name, arguments: asJson(call.arguments) } }))
+const reasonOf = (turn: Turn) => (turn.calls ? 'tool_calls' : 'stop')
+
+function complete(response: ServerResponse, turn: Turn): void {
+  const message = { role: 'assistant', content: turn.text ?? null, ...(turn.calls ? { tool_calls: functionsOf(turn) } : {}) }
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(
+    JSON.stringify({ id: 'x', object: 'chat.completion', choices: [{ index: 0, message, finish_reason: reasonOf(turn) }], usage }),
+  )
+}
+
+function stream(response: ServerResponse, turn: Turn): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  const send = (delta: object, finish_reason: string | null = null, more: object = {}) =>
+    response.write(
+      `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }], ...more })}\n\n`,
+    )
+  for (const piece of turn.text?.match(/.{1,5}/gs) ?? []) send({ content: piece })
+  for (const [index, call] of functionsOf(turn).entries()) {
+    const { name, arguments: given } = call.function
+    send({ tool_calls: [{ index, id: call.id, type: 'function', function: { name, arguments: '' } }] })
+    for (const piece of given.match(/.{1,1000}/gs) ?? []) send({ tool_calls: [{ index, function: { arguments: piece } }] })
+  }
+  // What was written has to arrive first.
+  if (turn.cuts) return void response.write(': cut\n\n', () => setImmediate(() => response.destroy()))
+  send({}, reasonOf(turn), { usage })
+  response.end('data: [DONE]\n\n')
+}
+
+function fail(response: ServerResponse, { status = 500, headers }: Turn): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers })
+  response.end(JSON.stringify({ error: { message: 'the key sk-secret of account 42 is bad', type: 'x' } }))
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
