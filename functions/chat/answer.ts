@@ -40,7 +40,7 @@ export type Asked = {
 
 export type Answer = { response: string; calls: readonly StoredCall[]; failure: AppError | undefined }
 
-/** Answers a message into an open journal. Throws nothing but what the journal's last write throws: a failure is part of the answer. */
+/** Answers a message into an open journal. Throws nothing: a failure is part of the answer. */
 export async function answerMessage(deps: AnswerDeps, ctx: UserContext, journal: Journal, asked: Asked): Promise<Answer> {
   const { log, limits, confirmations } = deps
   const { message, signal, emit } = asked
@@ -113,8 +113,10 @@ export async function answerMessage(deps: AnswerDeps, ctx: UserContext, journal:
     emit({ type: 'text-end' })
     say(last)
   }
-  // Whoever hung up finds the end in the conversation.
-  await journal.add('assistant', { content: last, state })
+  // Whoever hung up finds the end in the conversation. If that is gone, what was done is still told.
+  await journal.add('assistant', { content: last, state }).catch((error) => {
+    failure ??= asAppError(error)
+  })
   return { response: texts.join('\n\n'), calls: toolbox.done, failure }
 }
 

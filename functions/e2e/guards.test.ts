@@ -14,6 +14,8 @@ import { createTodo } from '../../shared/operations/todos.ts'
 import { answer, contextOf, newUser, testDeps } from '../../shared/testing.ts'
 import { authApp } from '../auth/app.ts'
 import { makeAuthDeps } from '../auth/deps.ts'
+import { chatApp } from '../chat/app.ts'
+import { makeChatDeps } from '../chat/deps.ts'
 import { todosApp } from '../todos/app.ts'
 import { usersApp } from '../users/app.ts'
 
@@ -28,6 +30,7 @@ afterAll(async () => {
 
 const APPS: Record<string, AnyApp> = {
   auth: authApp(makeAuthDeps(env, deps)),
+  chat: chatApp(makeChatDeps(env, deps)),
   todos: todosApp(deps),
   users: usersApp(deps),
 }

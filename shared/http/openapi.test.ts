@@ -109,8 +109,11 @@ describe('the API description', () => {
 describe('every answer', () => {
   const covered = new Set<string>()
   /** Sends a request and holds its answer against the description. */
-  async function ask(method: string, path: string, init: RequestInit & { user?: string; todo?: string } = {}) {
-    const address = path.replace('{user_id}', init.user ?? '').replace('{todo_id}', init.todo ?? '')
+  async function ask(method: string, path: string, init: RequestInit & { user?: string; todo?: string; conversation?: string } = {}) {
+    const address = path
+      .replace('{user_id}', init.user ?? '')
+      .replace('{todo_id}', init.todo ?? '')
+      .replace('{conversation_id}', init.conversation ?? '')
     const response = await app.request(address, { method, ...init })
     const operation = operations.find((each) => each.method === method && each.path === path.split('?')[0])
     const answer = resolve(operation?.responses[response.status])
@@ -169,6 +172,17 @@ describe('every answer', () => {
       expect((await ask(method, path, { user, todo: 'no-id', ...init })).status).toBe(422)
       expect((await ask(method, path, { user, todo: id, ...init })).status).toBe(200)
       expect((await ask(method, path, { user, todo: user, ...init })).status).toBe(404)
+    }
+
+    const said = await ask('POST', '/api/v1/chat', json({ message: 'show my tasks' }, headers))
+    expect(said.status).toBe(200)
+    expect((await ask('POST', '/api/v1/chat', json({}, headers))).status).toBe(422)
+    const { conversation_id: conversation } = z.looseObject({ conversation_id: z.string() }).parse(said.body)
+    expect((await ask('GET', '/api/v1/conversations', { headers })).status).toBe(200)
+    for (const method of ['GET', 'DELETE']) {
+      const address = '/api/v1/conversations/{conversation_id}'
+      expect((await ask(method, address, { conversation, headers })).status).toBe(200)
+      expect((await ask(method, address, { conversation: id, headers })).status).toBe(404)
     }
     expect([...covered].sort()).toEqual(operations.map(({ method, path }) => `${method} ${path}`).sort())
   })

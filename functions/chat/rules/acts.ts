@@ -12,9 +12,10 @@ import { filterOf } from './filters.ts'
 import type { Intent } from './intent.ts'
 import type { Talk } from './interpret.ts'
 import { readItems } from './items.ts'
+import { ordinalsIn } from './ordinals.ts'
 import { type Moment, type Slots, takeSlots, takeTags } from './slots.ts'
-import { findTargets, isOverdue, type Target } from './targets.ts'
-import { added, changed, counted, HELLO, HELP, listed, SHOWN, UNCLEAR, WELCOME, which } from './wording.ts'
+import { findTargets, isOverdue, type Target, trimReference } from './targets.ts'
+import { added, changed, counted, describe, HELLO, HELP, listed, SHOWN, UNCLEAR, WELCOME, which } from './wording.ts'
 
 export type Scene = Talk & {
   moment: Moment
@@ -78,10 +79,22 @@ async function add(scene: Scene, text: string, many: boolean, { unmask }: Said):
     arguments: { title: unmask(title), ...(description ? { description: unmask(description) } : {}), ...fieldsOf(slots, scene.moment) },
   }))
   const { todos, errors } = await run(scene, calls)
-  return [...todos.map(added), ...errors].join('\n')
+  const repeats = items.some(({ title }) => REPEATS.test(title)) ? ['I cannot repeat todos yet: it is there once.'] : []
+  return [...todos.map(added), ...repeats, ...errors].join('\n')
 }
 
+const REPEATS =
+  /\b(?:every|each)\s+(?:other\s+)?(?:day|week|month|year|weekday|morning|evening|night|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b/i
+
 async function list(scene: Scene, text: string, counts: boolean, { unmask }: Said): Promise<string> {
+  const places = ordinalsIn(trimReference(text), scene.state.shown.length)?.map((place) => scene.state.shown[place - 1])
+  if (!counts && places?.length && places.every((todo) => todo !== undefined)) {
+    const { todos, errors } = await run(
+      scene,
+      places.map(({ id }) => ({ name: 'get_task', arguments: { todo_id: id } })),
+    )
+    return [...todos.map((todo) => [describe(todo), ...(todo.description ? [todo.description] : [])].join('\n')), ...errors].join('\n')
+  }
   const filter = await filterOf(text, scene.moment, unmask)
   const { input } = filter
   let answer = await show(scene, { name: 'list_tasks', arguments: { ...input, ...(counts ? { limit: 500 } : {}) } })

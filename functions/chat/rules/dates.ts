@@ -8,7 +8,8 @@ import { wallClock } from '../zone.ts'
 export type When = { date: string; time?: string; daySaid: boolean }
 export type Found = { when: When | undefined; rest: string }
 
-const PREPOSITION = /(?:(?:\b(?:due|deadline|by|on|at|for|until|till|before|after|starting|from|to|the)|@|[-–:,(])\s*)+$/i
+const PREPOSITION =
+  /(?:(?:\b(?:(?:and\s+)?with\s+(?:an?\s+|the\s+)?(?:due(?:\s+date)?|deadline)(?:\s+of)?|due\s+date(?:\s+of)?|due|deadline|by|on|at|for|until|till|before|after|starting|from|to|the)|@|[-–:,(])\s*)+$/i
 const LEADS = /\b(?:due|by|on|at|for|until|till|before|after|to|this|next|from)\s*$/i
 const MONTHS = 'jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec'
 
@@ -44,7 +45,7 @@ export const tidy = (text: string) =>
   text
     .replace(/\(\s*\)/g, ' ')
     .replace(/\s+/g, ' ')
-    .replace(/\s+([,.;:!?])/g, '$1')
+    .replace(/\s+([,.;:!?])(?=\s|$)/g, '$1')
     .replace(/^[\s,;:–-]+|[\s,;:–-]+$/g, '')
 
 /** What chrono does not know, as dates that it does. */

@@ -47,6 +47,14 @@ const RULES: readonly Rule[] = [
   ],
 
   [
+    re(`^(?:is|are|was|were)\\s+(.+?)\\s+(?:already\\s+)?${DONE}(?:\\s+(?:yet|already))?$`),
+    ([text = '']) => ({ kind: 'list', text: `all ${text}` }),
+  ],
+  [
+    re('^(?:did i|have i)\\s+(?:already\\s+)?(?:finish|complete|do|done)(?:e?d)?\\s+(.+?)(?:\\s+(?:yet|already))?$'),
+    ([text = '']) => ({ kind: 'list', text: `all ${text}` }),
+  ],
+  [
     re('^(?:reopen|re-open|uncheck|untick|un-?complete|unfinish|reactivate|undo|unmark)\\s+(.+)$'),
     ([target = '']) => ({ kind: 'reopen', target }),
   ],
@@ -107,10 +115,22 @@ const RULES: readonly Rule[] = [
   ],
   [re("^(?:that['’]?s|it['’]?s|this is|thats|its)\\s+(?:done|finished|complete)$|^done$"), () => ({ kind: 'complete', target: 'it' })],
   [
-    re(`^(?!(?:get|have|my|all|show|list|what|the)\\b)(\\S+(?:\\s+\\S+){0,5}?)\\s+(?:done|finished|completed)$`),
+    re(
+      `^(?!(?:get|have|my|all|show|list|what|which|how|any|the|is|are|count|tasks|todos|delete|remove|clear|erase|reopen|rename|add)\\b)(\\S+(?:\\s+\\S+){0,5}?)\\s+(?:done|finished|completed)$`,
+    ),
     ([target = '']) => ({ kind: 'complete', target, weak: true }),
   ],
 
+  [
+    re(
+      "^i(?:\\s+have|['’]ve)?\\s+(?:just\\s+|already\\s+|finally\\s+)?(?:bought|called|paid|wrote|sent|booked|watered|cleaned|washed|read|made|got|took|fixed|cooked|ordered|returned|picked up|submitted|emailed|mailed|visited|cancelled)\\s+(.+)$",
+    ),
+    ([target = '']) => ({ kind: 'complete', target }),
+  ],
+  [
+    re("^(?:change|update|edit|set)\\s+(.+?)(?:['’]s)?\\s+(?:title|name)\\s+(?:to|as|into)\\s+(.+)$"),
+    ([target = '', title = '']) => ({ kind: 'rename', target, title }),
+  ],
   [
     re('^(?:rename|retitle|reword|renaming)\\s+(.+?)\\s+(?:to|as|into|->|=>|→)\\s+(.+)$'),
     ([target = '', title = '']) => ({ kind: 'rename', target, title }),
@@ -200,6 +220,7 @@ const RULES: readonly Rule[] = [
     ),
     ([text = '']) => ({ kind: 'list', text }),
   ],
+  [re('^find\\s+(?!an?\\b)(.+)$'), ([text = '']) => ({ kind: 'list', text })],
   [re('^search\\s+(?:for\\s+)?(.+)$'), ([text = '']) => ({ kind: 'list', text })],
   [
     re(
@@ -232,7 +253,7 @@ const RULES: readonly Rule[] = [
   [re('^(?:todos?|to-?dos?|tasks?|reminders?|note|memo)\\s*[:-]\\s*(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
   [re('^schedule\\s+(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
   [re('^(?:(?:who|why|how|where|what|when|are you|do you|you)\\b.*)$'), () => ({ kind: 'unclear' })],
-  [re('^(?:delete|remove|complete|rename|add|create|change|move|mark|reopen|tag|finish)$'), () => ({ kind: 'help' })],
+  [re('^(?:delete|remove|complete|rename|add|create|change|move|mark|reopen|tag|finish|undo)$'), () => ({ kind: 'help' })],
 ]
 
 export function intentOf(clause: string): Intent {

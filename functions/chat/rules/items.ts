@@ -16,6 +16,11 @@ const ACTION = new RegExp(
   'iu',
 )
 const FINISHING: readonly [RegExp, string][] = [
+  [
+    /^(?:an?\s+|the\s+|another\s+)?(?:new\s+)?(?:task|todo|to-?do|reminder|item)(?:$|\s*:|\s+(?:to|called|named|titled|saying|that says)\b)/i,
+    '',
+  ],
+  [/^with\s+(?:the\s+|an?\s+)?(?:title|name)\b/i, ''],
   [/^(?:(?:to|that|called|named|titled|saying|says?)\s+|[:–-]\s*)+/i, ''],
   [/\s+(?:to|on|onto|in|into)\s+(?:my|the)\s+(?:(?:to-?do|task)\s+)?(?:list|tasks|todos|agenda)$/i, ''],
   [/\s+as\s+an?\s+(?:new\s+)?(?:task|todo|to-?do|reminder)$/i, ''],
@@ -53,7 +58,7 @@ export function finish(title: string): string {
   let finished = title.trim()
   for (let before = ''; before !== finished; ) {
     before = finished
-    for (const [pattern, replacement] of FINISHING) finished = finished.replace(pattern, replacement)
+    for (const [pattern, replacement] of FINISHING) finished = finished.replace(pattern, replacement).trim()
   }
   return finished
 }

@@ -26,9 +26,16 @@ const LEVELS: Record<string, Priority> = {
   '3': 'low',
 }
 const LEVEL = 'highest|high|top|medium|med|mid|normal|lowest|low'
+/** The noun that a priority stands before: "a high priority task to call Bob". */
+const OF_A_TASK = '(?:\\s+(?:task|todo|to-?do|item|reminder)\\b(?:\\s*:|\\s+(?:to|called|named|titled|for))?)?'
 const PRIORITIES = [
+  /(?<=^|\s)!(high|medium|med|low|[123])(?![\p{L}\p{N}])/iu,
+  /^(?:an?\s+)?(urgent|important|critical)\s+(?:task|todo|to-?do|item|reminder)\b(?:\s*:|\s+(?:to|called|named|titled))?/i,
   /(?:\b(?:with|as|at|of|to)\s+)?(?<![\p{L}\p{N}#])p([123])(?![\p{L}\p{N}])/iu,
-  new RegExp(`(?:\\b(?:with|as|at|of|to|and|is|are)\\s+)*(?:\\b(?:an?|the)\\s+)?\\b(${LEVEL})[\\s-]*prio(?:rity|s)?\\b(?:\\s+level)?`, 'i'),
+  new RegExp(
+    `(?:\\b(?:with|as|at|of|to|and|is|are)\\s+)*(?:\\b(?:an?|the)\\s+)?\\b(${LEVEL})[\\s-]*prio(?:rity|s)?\\b(?:\\s+level)?${OF_A_TASK}`,
+    'i',
+  ),
   new RegExp(
     `(?:\\b(?:with|as|at|of|and|set)\\s+)*(?:\\b(?:an?|the)\\s+)?\\bprio(?:rity)?\\s*(?:is|:|=|of|to|as)?\\s*(${LEVEL}|[123])\\b`,
     'i',
