@@ -34,8 +34,7 @@ export function chatApp(deps: ChatDeps) {
     .post('/api/v1/chat', serves(chat), signed, headers(ChatHeaders), body(ChatRequest), async (c) => {
       const { ctx } = c.var
       const { message, conversation_id } = c.req.valid('json')
-      const hungUp = new AbortController()
-      const signal = AbortSignal.any([AbortSignal.timeout(limits.time), c.req.raw.signal, hungUp.signal])
+      const signal = AbortSignal.any([AbortSignal.timeout(limits.time), c.req.raw.signal])
       const streams = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
       const asked = { message, timeZone: c.req.valid('header')['x-time-zone'], signal, streams }
       // Before anything is sent: a conversation that is not there is an ordinary 404, streaming or not.
@@ -48,11 +47,7 @@ export function chatApp(deps: ChatDeps) {
           return failure?.message
         }
         const start = { messageId: `msg_${randomUUID()}`, messageMetadata: about }
-        return c.body(
-          uiStream(start, run, limits.keepAlive, () => hungUp.abort()),
-          200,
-          UI_STREAM_HEADERS,
-        )
+        return c.body(uiStream(start, run, limits.keepAlive), 200, UI_STREAM_HEADERS)
       }
       const { response, calls, failure } = await answerMessage(deps, ctx, journal, { ...asked, emit: () => {} }).finally(journal.close)
       if (failure && calls.length === 0) throw failure

@@ -12,8 +12,8 @@ export type Turn = {
   headers?: Record<string, string>
   /** Never answers. */
   hangs?: boolean
-  /** Streams its text, then cuts the connection. */
-  cuts?: boolean
+  /** Streams what it has, then cuts the connection, or ends as if that was all. */
+  cuts?: 'connection' | 'answer'
 }
 const Request = z.object({
   stream: z.boolean().optional(),
@@ -86,7 +86,8 @@ function stream(response: ServerResponse, turn: Turn): void {
     for (const piece of given.match(/.{1,1000}/gs) ?? []) send({ tool_calls: [{ index, function: { arguments: piece } }] })
   }
   // What was written has to arrive first.
-  if (turn.cuts) return void response.write(': cut\n\n', () => setImmediate(() => response.destroy()))
+  if (turn.cuts === 'answer') return void response.end()
+  if (turn.cuts === 'connection') return void response.write(': cut\n\n', () => setImmediate(() => response.destroy()))
   send({}, reasonOf(turn), { usage })
   response.end('data: [DONE]\n\n')
 }

@@ -15,9 +15,9 @@ type Start = { messageId: string; messageMetadata: Record<string, string> }
 
 /**
  * A body that shows what `answer` emits, as it does. `answer` gives the text of its failure, if it has one, and never throws in vain:
- * what it throws ends the stream with an error part too. `onCancel` runs when the reader goes away.
+ * what it throws ends the stream with an error part too.
  */
-export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, keepAlive: number, onCancel: () => void) {
+export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, keepAlive: number) {
   const encoder = new TextEncoder()
   let timer: NodeJS.Timeout | undefined
   let open = true
@@ -42,10 +42,8 @@ export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | 
       }
       answer(showing(part)).then(end, () => end('Something went wrong on our side.'))
     },
-    cancel() {
-      stop()
-      onCancel()
-    },
+    // The request's signal tells the answer: it ends of itself.
+    cancel: stop,
   })
 }
 
