@@ -10,13 +10,13 @@ import type { UserContext } from '../../shared/operations/operation.ts'
 import { runAgent } from './agent.ts'
 import { settleConfirmation, titlesOf } from './confirm.ts'
 import type { Emit } from './events.ts'
-import type { Journal } from './journal.ts'
+import type { Journal, PastMessage } from './journal.ts'
 import type { ChatLimits } from './limits.ts'
 import type { AskModel } from './model.ts'
 import { interpret } from './rules/interpret.ts'
 import { type ChatState, readState } from './state.ts'
 import { askToConfirm, tellDone } from './told.ts'
-import { type Call, makeToolbox } from './toolbox.ts'
+import { type Call, makeToolbox, type Toolbox } from './toolbox.ts'
 import type { TokenBudget } from './usage.ts'
 import { zoneOf } from './zone.ts'
 
@@ -40,90 +40,100 @@ export type Asked = {
 
 export type Answer = { response: string; calls: readonly StoredCall[]; failure: AppError | undefined }
 
+/** What all parts of one answer work with. */
+type Work = { deps: AnswerDeps; ctx: UserContext; journal: Journal; toolbox: Toolbox; asked: Asked; speech: Speech }
+type Speech = ReturnType<typeof makeSpeech>
+/** What was said last and is not written down yet, what it leaves behind, and calls that wait for a yes. */
+type Reply = { text: string; state?: Partial<ChatState>; waiting?: readonly Call[] }
+
 /** Answers a message into an open journal. Throws nothing: a failure is part of the answer. */
 export async function answerMessage(deps: AnswerDeps, ctx: UserContext, journal: Journal, asked: Asked): Promise<Answer> {
-  const { log, limits, confirmations } = deps
-  const { message, signal, emit } = asked
+  const { limits, log } = deps
+  const { signal, emit } = asked
   const report = (error: unknown) => log('error', 'tool failed', { user_id: ctx.actor.userId, ...errorFields(error) })
   const toolbox = makeToolbox(ctx, { limits, signal, emit, report })
-  const texts: string[] = []
-  const say = (text: string) => {
-    if (!text) return
-    texts.push(text)
-    emit({ type: 'text', text })
-    emit({ type: 'text-end' })
-  }
-
-  let state: Partial<ChatState> = {}
-  let waiting: readonly Call[] = []
-  let last = ''
+  const speech = makeSpeech(emit)
+  const ending: { content: string; state: Partial<ChatState> } = { content: '', state: {} }
   let failure: AppError | undefined
   try {
+    const work = { deps, ctx, journal, toolbox, asked, speech }
     const past = await journal.recent(limits.historyRows)
-    const before = readState(past.at(-1)?.state)
-    await journal.add('user', { content: message })
-    const settled = await settleConfirmation({ ctx, journal, toolbox, confirmations }, message, before)
-    if (settled !== undefined) {
-      last = settled
-      say(last)
-    } else if (deps.ask) {
-      const onText = asked.streams ? (text: string) => emit({ type: 'text', text }) : undefined
-      const onTurn = (text: string) => {
-        if (!onText || !text) return say(text)
-        texts.push(text)
-        emit({ type: 'text-end' })
-      }
-      const zone = await zoneOf(ctx, asked.timeZone)
-      const end = await runAgent(
-        { ctx, ask: deps.ask, budget: deps.budget, limits, journal, toolbox, signal, onText, onTurn },
-        message,
-        past,
-        zone.name,
-      )
-      last = end.stopped ? `${end.stopped} ${tellDone(toolbox.done)}` : end.text
-      if (end.stopped) say(last)
-    } else {
-      const zone = await zoneOf(ctx, asked.timeZone)
-      const end = await interpret({ ctx, journal, toolbox, zone, before }, message)
-      last = end.text
-      state = end.state
-      waiting = end.waiting
-      say(last)
-    }
-    const calls = [...waiting, ...toolbox.held]
-    if (calls.length > 0) {
-      const question = askToConfirm(calls, await titlesOf(ctx, calls))
-      last = [last, question].filter(Boolean).join('\n\n')
-      say(question)
-      const token = await confirmations.issue({ userId: ctx.actor.userId, calls })
-      state = { ...state, confirmation: { token, calls } }
-    }
-    if (texts.length === 0) {
-      last = tellDone(toolbox.done)
-      say(last)
-    }
+    const { shown, focus, ...pending } = readState(past.at(-1)?.state)
+    await journal.add('user', { content: asked.message })
+    const { text, state = {}, waiting = [] } = await reply(work, past, { shown, focus, ...pending })
+    const question = await askWhatWaits(work, [...waiting, ...toolbox.held])
+    ending.state = { shown, focus, ...state, ...question?.state }
+    ending.content = [text, question?.text].filter(Boolean).join('\n\n') || tellDone(toolbox.done)
+    if (speech.texts.length === 0) speech.say(ending.content)
   } catch (error) {
-    const failed = signal.aborted ? outOfTime(signal) : asAppError(error)
-    if (failed.kind === 'internal') report(error)
-    last = `${failed.message} ${tellDone(toolbox.done)}`
-    failure = new AppError(failed.kind, last, {
-      cause: error,
-      ...(failed.retryAfter === undefined ? {} : { retryAfter: failed.retryAfter }),
-    })
-    emit({ type: 'text-end' })
-    say(last)
+    failure = signal.aborted ? outOfTime(signal) : asAppError(error)
+    if (failure.kind === 'internal') report(error)
+    failure = withWhatWasDone(failure, tellDone(toolbox.done))
+    ending.content = failure.message
+    speech.say(ending.content)
   }
   // Whoever hung up finds the end in the conversation. If that is gone, what was done is still told.
-  await journal.add('assistant', { content: last, state }).catch((error) => {
+  await journal.add('assistant', ending).catch((error) => {
     failure ??= asAppError(error)
   })
-  return { response: texts.join('\n\n'), calls: toolbox.done, failure }
+  return { response: speech.texts.join('\n\n'), calls: toolbox.done, failure }
+}
+
+async function reply(work: Work, past: readonly PastMessage[], before: ChatState): Promise<Reply> {
+  const { deps, ctx, journal, toolbox, asked, speech } = work
+  const { message, timeZone, signal, emit } = asked
+  const settled = await settleConfirmation({ ctx, journal, toolbox, confirmations: deps.confirmations }, message, before)
+  if (settled !== undefined) return { text: speech.say(settled) }
+
+  const zone = await zoneOf(ctx, timeZone)
+  if (!deps.ask) {
+    const { text, ...rest } = await interpret({ ctx, journal, toolbox, zone, before }, message)
+    return { text: speech.say(text), ...rest }
+  }
+  const onText = asked.streams ? (text: string) => emit({ type: 'text', text }) : undefined
+  const onTurn = onText ? speech.streamed : speech.say
+  const { ask, budget, limits } = deps
+  const { text, stopped } = await runAgent({ ctx, ask, budget, limits, journal, toolbox, signal, onText, onTurn }, message, past, zone.name)
+  return { text: stopped ? speech.say(`${stopped} ${tellDone(toolbox.done)}`) : text }
+}
+
+/** Asks the user about calls that were held back, and keeps them with a proof of having asked. */
+async function askWhatWaits({ deps, ctx, speech }: Work, calls: readonly Call[]) {
+  if (calls.length === 0) return undefined
+  const text = speech.say(askToConfirm(calls, await titlesOf(ctx, calls)))
+  const token = await deps.confirmations.issue({ userId: ctx.actor.userId, calls })
+  return { text, state: { confirmation: { token, calls: [...calls] } } }
+}
+
+/** What is said, in order, to whoever listens now and to the answer's end. */
+function makeSpeech(emit: Emit) {
+  const texts: string[] = []
+  return {
+    texts,
+    /** Says a text in one piece, and returns it. */
+    say(text: string): string {
+      if (text) {
+        emit({ type: 'text-end' })
+        texts.push(text)
+        emit({ type: 'text', text })
+        emit({ type: 'text-end' })
+      }
+      return text
+    },
+    /** Notes a text that was shown piece by piece. */
+    streamed(text: string): void {
+      if (text) texts.push(text)
+      emit({ type: 'text-end' })
+    },
+  }
 }
 
 function outOfTime({ reason }: AbortSignal): AppError {
   const late = reason instanceof Error && reason.name === 'TimeoutError'
-  return new AppError('unavailable', late ? 'I ran out of time.' : 'The connection was closed before I was done.', {
-    retryAfter: 5,
-    cause: reason,
-  })
+  const detail = late ? 'I ran out of time.' : 'The connection was closed before I was done.'
+  return new AppError('unavailable', detail, { retryAfter: 5, cause: reason })
+}
+
+function withWhatWasDone({ kind, message, retryAfter, cause }: AppError, done: string): AppError {
+  return new AppError(kind, `${message} ${done}`, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) })
 }

@@ -41,10 +41,7 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
 
 /** The titles of the todos that calls are about; one that is gone has none. */
 export async function titlesOf(ctx: UserContext, calls: readonly Call[]): Promise<Map<string, string>> {
-  const titles = new Map<string, string>()
-  for (const { arguments: given } of calls) {
-    const todo = await getTodo(ctx, { todo_id: String(given.todo_id) }).catch(() => undefined)
-    if (todo) titles.set(todo.id, todo.title)
-  }
-  return titles
+  const ids = calls.map(({ arguments: given }) => String(given.todo_id))
+  const todos = await Promise.all(ids.map((todo_id) => getTodo(ctx, { todo_id }).catch(() => undefined)))
+  return new Map(todos.flatMap((todo) => (todo ? [[todo.id, todo.title]] : [])))
 }

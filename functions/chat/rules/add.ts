@@ -1,0 +1,19 @@
+// Adding todos.
+import { readItems } from './items.ts'
+import { fieldsOf, run, type Said, type Scene } from './run.ts'
+import { added } from './wording.ts'
+
+export async function add(scene: Scene, text: string, many: boolean, { unmask }: Said): Promise<string> {
+  const items = await readItems(text, many, scene.moment)
+  if (items.length === 0) return 'What shall I add?'
+  const calls = items.map(({ title, description, ...slots }) => ({
+    name: 'add_task',
+    arguments: { title: unmask(title), ...(description ? { description: unmask(description) } : {}), ...fieldsOf(slots, scene.moment) },
+  }))
+  const { todos, errors } = await run(scene, calls)
+  const repeats = items.some(({ title }) => REPEATS.test(title)) ? ['I cannot repeat todos yet: it is there once.'] : []
+  return [...todos.map(added), ...repeats, ...errors].join('\n')
+}
+
+const REPEATS =
+  /\b(?:every|each)\s+(?:other\s+)?(?:day|week|month|year|weekday|morning|evening|night|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b/i

@@ -1,0 +1,74 @@
+// Completing, reopening, deleting and changing what is there.
+import { UNCONFIRMED_ENDINGS } from '../../../shared/operations/endings.ts'
+import type { Todo } from '../../../shared/operations/todo-schemas.ts'
+import { add } from './add.ts'
+import type { Intent } from './intent.ts'
+import { ask, fieldsOf, run, type Said, type Scene, targetsOf } from './run.ts'
+import { type Slots, takeSlots } from './slots.ts'
+import type { Target } from './targets.ts'
+import { changed } from './wording.ts'
+
+/** Completes, reopens or deletes. */
+export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complete' | 'reopen' | 'delete' }>, said: Said): Promise<string> {
+  const { kind, weak } = intent
+  // "finish the report by friday" is a plan.
+  if (weak && kind === 'complete' && !said.chosen && (await takeSlots(intent.target, scene.moment)).when)
+    return add(scene, said.clause, false, said)
+  const target = await targetsOf(scene, said, intent.target, kind)
+  if (target.kind === 'none' && weak && kind === 'delete') return add(scene, said.clause, false, said)
+  if (target.kind === 'none') return target.why
+  if (target.kind === 'which') return ask(scene, said, target.candidates)
+  const calls = target.todos.map(({ id }) =>
+    kind === 'delete'
+      ? { name: 'delete_task', arguments: { todo_id: id } }
+      : { name: 'complete_task', arguments: { todo_id: id, completed: kind === 'complete' } },
+  )
+  const waits = kind === 'delete' ? calls.length > 1 || scene.asksBeforeDeleting : kind === 'complete' && calls.length > UNCONFIRMED_ENDINGS
+  if (waits && !scene.ctx.actor.readOnly) {
+    scene.waiting.push(...calls)
+    return ''
+  }
+  const { done, todos, errors } = await run(scene, calls)
+  const ended = kind === 'delete' ? target.todos.filter(({ id }) => done.some((call) => call.arguments.todo_id === id)) : todos
+  const verb = { complete: 'Completed', reopen: 'Reopened', delete: 'Deleted' }[kind]
+  return [...(ended.length > 0 ? [changed(verb, ended)] : []), ...errors].join('\n')
+}
+
+/** Changes what a clause's slots say. */
+export async function change(scene: Scene, text: string, weak: boolean, said: Said): Promise<string> {
+  const slots = await takeSlots(text, scene.moment)
+  const reference = slots.rest.replace(/\s+(?:to|as|for|on|at|by|with|is|due|and|until|a|an|be|from)$/i, '')
+  if (!slots.when && !slots.priority && slots.tags.length === 0) {
+    const [, target, title] = /^(.+?)\s+(?:to|into|with|by)\s+(.+)$/i.exec(text) ?? []
+    if (target && title) return update(scene, said, target, () => ({ title: said.unmask(title) }), 'Renamed it to')
+    return weak ? add(scene, said.clause, false, said) : `What shall I change about “${said.unmask(text)}”?`
+  }
+  const target = await targetsOf(scene, said, reference, 'change')
+  if (target.kind === 'none' && weak) return add(scene, said.clause, false, said)
+  return update(scene, said, target, (todo) => ({
+    ...fieldsOf({ ...slots, when: slots.when && keepDay(slots.when, todo) }, scene.moment),
+    ...(slots.tags.length > 0 ? { tags: [...new Set([...todo.tags, ...slots.tags])] } : {}),
+  }))
+}
+
+/** A time alone moves a todo within its day. */
+const keepDay = (when: NonNullable<Slots['when']>, { due_date }: Todo) =>
+  when.daySaid || due_date === null ? when : { ...when, date: due_date }
+
+/** Changes every todo that is meant. */
+export async function update(
+  scene: Scene,
+  said: Said,
+  of: string | Target,
+  changes: (todo: Todo) => Record<string, unknown>,
+  verb = 'Changed',
+): Promise<string> {
+  const target = typeof of === 'string' ? await targetsOf(scene, said, of, 'change') : of
+  if (target.kind === 'none') return target.why
+  if (target.kind === 'which') return ask(scene, said, target.candidates)
+  const { todos, errors } = await run(
+    scene,
+    target.todos.map((todo) => ({ name: 'update_task', arguments: { todo_id: todo.id, ...changes(todo) } })),
+  )
+  return [...(todos.length > 0 ? [changed(verb, todos)] : []), ...errors].join('\n')
+}

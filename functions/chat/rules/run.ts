@@ -1,0 +1,93 @@
+// Running the calls of a clause, and what the clauses share: the scene that they play in, and the question which todo was meant.
+import { randomUUID } from 'node:crypto'
+import type { StoredCall } from '../../../shared/operations/conversations.ts'
+import type { Todo } from '../../../shared/operations/todo-schemas.ts'
+import { getTodo } from '../../../shared/operations/todos.ts'
+import type { Named } from '../state.ts'
+import { todosIn } from '../told.ts'
+import type { Call } from '../toolbox.ts'
+import type { Talk } from './interpret.ts'
+import type { Moment, Slots } from './slots.ts'
+import { findTargets, type Target } from './targets.ts'
+import { SHOWN, which } from './wording.ts'
+
+export type Scene = Talk & {
+  moment: Moment
+  /** What this answer leaves behind. */
+  state: Talk['before']
+  /** Calls that wait for a yes. */
+  waiting: Call[]
+  /** The message deletes in several places: none of it without a yes. */
+  asksBeforeDeleting: boolean
+}
+export type Said = {
+  clause: string
+  unmask: (text: string) => string
+  /** What the user has chosen when asked which todo was meant. */
+  chosen: readonly Named[] | undefined
+}
+
+/** Runs calls and remembers what they were about. A read-only token has no tool that writes: it is told so. */
+export async function run({ ctx, journal, toolbox, state }: Scene, calls: readonly Call[]) {
+  const reads = calls.map((call) => toolbox.read(`call_${randomUUID()}`, call.name, call.arguments))
+  const stored: StoredCall[] = reads.map(({ call }) => call)
+  const row = await journal.add('assistant', { calls: stored })
+  await toolbox.run(reads, () => journal.fill(row, { calls: stored }))
+  const done = stored.filter(({ is_error }) => !is_error)
+  // What waits for a yes has not failed.
+  const failed = stored.filter((call) => call.is_error && !toolbox.held.some((held) => held.arguments === call.arguments))
+  const todos = done.flatMap(({ result }) => todosIn(result))
+  if (calls.some(({ name }) => name !== 'list_tasks') && todos.length > 0) state.focus = todos.map(named)
+  const reasons = new Set(ctx.actor.readOnly ? ['this access token may only read'] : failed.map(({ result }) => reasonOf(result)))
+  return { stored, done, todos, errors: failed.length > 0 ? [`I could not do that: ${[...reasons].join(' ')}`] : [] }
+}
+
+export async function show(scene: Scene, call: Call) {
+  const { stored, todos, errors } = await run(scene, [call])
+  const result = stored[0]?.result
+  const more = result !== null && typeof result === 'object' && 'next_cursor' in result && result.next_cursor !== null
+  return { todos, more, error: errors[0] }
+}
+
+const reasonOf = (result: unknown) => (result !== null && typeof result === 'object' && 'error' in result ? String(result.error) : '')
+export const named = ({ id, title }: Named): Named => ({ id, title })
+
+/** The todos that a clause is about: those that were chosen when it was asked about, or those that its reference means. */
+export async function targetsOf(
+  scene: Scene,
+  { unmask, chosen }: Said,
+  reference: string,
+  kind: 'complete' | 'reopen' | 'delete' | 'change',
+): Promise<Target> {
+  const { ctx, moment, state } = scene
+  if (chosen) {
+    const found = await Promise.all(chosen.map(({ id }) => getTodo(ctx, { todo_id: id }).catch(() => undefined)))
+    const todos = found.filter((todo) => todo !== undefined)
+    return todos.length > 0 ? { kind: 'found', todos } : { kind: 'none', why: 'It is gone already.' }
+  }
+  const status = kind === 'reopen' ? 'completed' : 'pending'
+  return findTargets({ ctx, moment, state, unmask, status, every: kind === 'delete' ? undefined : status }, reference)
+}
+
+/** Asks which one was meant; the next message may choose. */
+export function ask(scene: Scene, { clause, unmask }: Said, candidates: readonly Todo[]): string {
+  const offered = candidates.slice(0, SHOWN).map(named)
+  scene.state.shown = offered
+  scene.state.choice = { clause: unmaskQuoted(clause, unmask), candidates: offered }
+  return which(candidates)
+}
+
+/** The clause as it was said: with its quotations in quotation marks again. */
+function unmaskQuoted(clause: string, unmask: (text: string) => string): string {
+  return clause.replace(/[\ue000-\uf8ff]/gu, (mark) => `"${unmask(mark).replaceAll('"', "'")}"`)
+}
+
+/** Slots as the fields of a todo. */
+export function fieldsOf({ when, priority, tags }: Omit<Slots, 'rest'>, { zone }: Moment): Record<string, unknown> {
+  return {
+    ...(when ? { due_date: when.date } : {}),
+    ...(when?.time ? { due_time: when.time, ...(zone.known ? { time_zone: zone.name } : {}) } : {}),
+    ...(priority ? { priority } : {}),
+    ...(tags.length > 0 ? { tags } : {}),
+  }
+}
