@@ -81,7 +81,7 @@ function isMeant(hit: ParsedResult, text: string): boolean {
   if (/^(?:for|now|right now|last)\b/i.test(hit.text) || /\b(?:every|each)\s+$/i.test(before)) return false
   if (!hasDay(hit) && !hasTime(hit)) return false
   // "sun screen", "sat phone": an abbreviation that is also a word must stand where a date would.
-  if (/^(?:sun|sat|wed|mon)$/i.test(hit.text)) return atEnd || LEADS.test(before) || /^\s*(?:at\b|\d)/.test(after)
+  if (/^(?:sun|sat|wed|mon)$/i.test(hit.text)) return atEnd || LEADS.test(before) || /^\s*(?:at\b|\d|:)/.test(after)
   // "1/2 cup", "chapter 10.30".
   if (/^\d{1,2}[/.-]\d{1,2}$/.test(hit.text)) return atEnd || LEADS.test(before)
   // "today's paper"

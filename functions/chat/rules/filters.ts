@@ -29,7 +29,8 @@ const SORTS: Record<string, z.input<typeof ListTodos>['sort']> = {
   newest: '-created',
   oldest: 'created',
 }
-const SORT = /[,]?\s*\b(?:sort(?:ed)?|order(?:ed)?)\s+by\s+(?:the\s+)?(?:due\s+)?(\w+)/i
+const SORT =
+  /,?\s*\b(?:(?:sort|order)(?:ed)?\s+)?by\s+(?:the\s+|their\s+)?(?:due\s+)?(date|deadline|due|priority|importance|title|name|newest|oldest)\b/i
 const STOP = new Set(
   (
     "a an the my me i we our you all any every everything anything of on in for to with by at from that which what what's whats is are am be was do does did done have has got had " +
@@ -82,6 +83,7 @@ function takeRange(text: string, { now, zone }: Moment) {
   const weekday = (new Date(`${base}T00:00:00Z`).getUTCDay() + 6) % 7
   const between = (first: number, end: number) => ({ due_after: dayAfter(base, first - 1), due_before: dayAfter(base, end) })
   const spans: [RegExp, { due_after: string; due_before: string }][] = [
+    [/\btoday\s*(?:and|or|&)\s*tomorrow\b/i, between(0, 2)],
     [/\b(?:this|the)\s+week(?:['’]s)?\b/i, between(0, 7 - weekday)],
     [/\bnext\s+week(?:['’]s)?\b/i, between(7 - weekday, 14 - weekday)],
     [/\b(?:this|the)\s+weekend\b/i, between(5 - weekday, 7 - weekday)],

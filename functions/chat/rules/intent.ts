@@ -51,7 +51,7 @@ const RULES: readonly Rule[] = [
     ([text = '']) => ({ kind: 'list', text: `all ${text}` }),
   ],
   [
-    re('^(?:did i|have i)\\s+(?:already\\s+)?(?:finish|complete|do|done)(?:e?d)?\\s+(.+?)(?:\\s+(?:yet|already))?$'),
+    re('^(?:did i|have i)\\s+(?:already\\s+)?\\w+\\s+(.+?)(?:\\s+(?:yet|already))?$'),
     ([text = '']) => ({ kind: 'list', text: `all ${text}` }),
   ],
   [
@@ -96,11 +96,21 @@ const RULES: readonly Rule[] = [
   [re(`^(?:mark|flag|set)(?:ing)?\\s+(?:as\\s+)?${DONE}\\s*:?\\s+(.+)$`), ([target = '']) => ({ kind: 'complete', target })],
   [re('^(?:check|tick|cross|strike)(?:ing)?\\s+off\\s+(.+)$'), ([target = '']) => ({ kind: 'complete', target })],
   [
-    re('^(?:check|tick|cross|strike)(?:ing)?\\s+(.+?)\\s+off(?:\\s+(?:of\\s+)?(?:my|the)\\s+list)?$'),
+    re('^(?:check|tick|cross|strike)(?:ed|ing)?\\s+(.+?)\\s+off(?:\\s+(?:of\\s+)?(?:my|the)\\s+list)?$'),
     ([target = '']) => ({ kind: 'complete', target }),
   ],
   [re('^(?:complete|completing)\\s+(.+)$'), ([target = '']) => ({ kind: 'complete', target, weak: true })],
   [re('^(?:finish|finishing|close|closing)\\s+(.+)$'), ([target = '']) => ({ kind: 'complete', target, weak: true })],
+  [
+    re(
+      '^(?:just\\s+|already\\s+)?(?:bought|called|paid|wrote|sent|booked|watered|cleaned|washed|fixed|cooked|ordered|submitted|emailed)\\s+(.+)$',
+    ),
+    ([target = '']) => ({ kind: 'complete', target }),
+  ],
+  [
+    re("^i\\s+(?:don['’]?t|do not|no longer)\\s+need\\s+(?!to\\b)(.+?)(?:\\s+any\\s?more)?$"),
+    ([target = '']) => ({ kind: 'delete', target }),
+  ],
   [
     re(
       "^(?:i(?:\\s+have|['’]?ve|\\s+am|['’]?m)?\\s+(?:just\\s+|already\\s+|finally\\s+|all\\s+)?(?:finished|completed|done|did)|(?:all\\s+)?done|finished|completed|did)(?:\\s+with)?\\s*:?\\s+(.+)$",
@@ -109,7 +119,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      `^(.+?)\\s+(?:is|are|was|were|has been|have been|['’]s)\\s+(?:now\\s+|all\\s+|already\\s+|finally\\s+)?(?:${DONE}|taken care of)(?:\\s+now)?$`,
+      `^(?!(?:delete|remove|clear|erase|show|list|what|which|everything)\\b)(.+?)\\s+(?:is|are|was|were|has been|have been|['’]s)\\s+(?:now\\s+|all\\s+|already\\s+|finally\\s+)?(?:${DONE}|taken care of|paid|bought|sent|booked)(?:\\s+now)?$`,
     ),
     ([target = '']) => ({ kind: 'complete', target }),
   ],
@@ -160,12 +170,12 @@ const RULES: readonly Rule[] = [
     }),
   ],
   [
-    re('^(?:set|give|assign)\\s+(.+?)\\s+(?:an?\\s+)?((?:(?:high|medium|low|top)\\s+prio(?:rity)?|(?:due date|deadline)).*)$'),
+    re('^(?:set|give|assign)\\s+(?!me\\b)(.+?)\\s+(?:an?\\s+)?((?:(?:high|medium|low|top)\\s+prio(?:rity)?|(?:due date|deadline)).*)$'),
     ([target = '', text = '']) => ({ kind: 'change', text: `${target} ${text.replace(/^(?:due date|deadline)(?:\s+of)?/i, '')}` }),
   ],
   [
     re(
-      `^(?:add|create|new|insert|make|adding|creating|set up|start|another)\\s+(?:me\\s+)?(?:an?\\s+|the\\s+|another\\s+|two\\s+|three\\s+|some\\s+)?(?:new\\s+)?(?:following\\s+)?(tasks?|todos?|to-?dos?|items?|reminders?|entr(?:y|ies))\\b\\s*(?:(?:to|for|:|-|called|named|titled|saying|that says|about)\\s*)*(.+)$`,
+      `^(?:add|create|new|insert|make|adding|creating|set(?: up)?|start|another)\\s+(?:me\\s+)?(?:(?:an?|the|another|some|two|three|four|five|\\d+)\\s+)?(?:new\\s+)?(?:following\\s+)?(tasks?|todos?|to-?dos?|items?|reminders?|notes?|entr(?:y|ies))\\b\\s*(?:(?:to|for|:|-|called|named|titled|saying|that says|about)\\s*)*(.+)$`,
     ),
     ([noun = '', text = '']) => ({ kind: 'add', text, many: /s$/i.test(noun) }),
   ],
@@ -190,7 +200,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      '^(?!(?:what|which|who|when|how|any|every|some|is|are|all)(?:thing)?\\b)(.+?)\\s+(?:is|are)\\s+(?:now\\s+)?((?:due|urgent|important|(?:high|medium|low)\\s+prio).*)$',
+      '^(?!(?:what|which|who|when|how|any|every|some|is|are|all)(?:thing)?\\b)(.+?)\\s+(?:is|are)\\s+(?:now\\s+)?((?:due|at \\d|on \\w+day|tomorrow|today|urgent|important|(?:high|medium|low)\\s+prio).*)$',
     ),
     ([target = '', text = '']) => ({ kind: 'change', text: `${target} ${/^(?:urgent|important)/i.test(text) ? 'p1' : text}`, weak: true }),
   ],
@@ -224,7 +234,7 @@ const RULES: readonly Rule[] = [
   [re('^search\\s+(?:for\\s+)?(.+)$'), ([text = '']) => ({ kind: 'list', text })],
   [
     re(
-      `^(?:what(?:['’]?s|\\s+is|\\s+are|\\s+do|\\s+did|\\s+have|\\s+should|\\s+tasks?|\\s+todos?|\\s+else)?|which|is there|are there|any|anything|do i have|have i got|am i|did i|when)\\b(.*\\b(?:${NOUN}|due|today|tomorrow|tonight|overdue|late|pending|left|to do|do|plate|open|done|week|month|day|next|priority|urgent|up|planned|about|remaining|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\\b.*|.*#.*)$`,
+      `^(?:what(?:['’]?s|\\s+is|\\s+are|\\s+do|\\s+did|\\s+have|\\s+should|\\s+tasks?|\\s+todos?|\\s+else)?|which|is there|are there|any|anything|do i have|have i got|am i|did i|when)\\b(.*\\b(?:${NOUN}|due|today|tomorrow|tonight|overdue|late|pending|left|to do|do|completed?|finish(?:ed)?|plate|open|done|week|month|day|next|priority|urgent|up|planned|about|remaining|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\\b.*|.*#.*)$`,
     ),
     ([text = '']) => ({ kind: 'list', text }),
   ],

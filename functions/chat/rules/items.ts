@@ -1,5 +1,5 @@
 // What "add …" is about: one todo or several, each with its own day, priority and tags.
-import { MARK } from './literal.ts'
+import { isQuotation, MARK } from './literal.ts'
 import { type Moment, type Slots, takeSlots } from './slots.ts'
 
 export type Item = Slots & { title: string; description: string | undefined }
@@ -22,9 +22,9 @@ const FINISHING: readonly [RegExp, string][] = [
   ],
   [/^with\s+(?:the\s+|an?\s+)?(?:title|name)\b/i, ''],
   [/^(?:(?:to|that|called|named|titled|saying|says?)\s+|[:–-]\s*)+/i, ''],
-  [/\s+(?:to|on|onto|in|into)\s+(?:my|the)\s+(?:(?:to-?do|task)\s+)?(?:list|tasks|todos|agenda)$/i, ''],
+  [/\s+(?:to|on|onto|in|into)\s+(?:my|the)\s+(?:(?:to-?do|task|shopping|grocery)\s+)?(?:list|tasks|todos|agenda)$/i, ''],
   [/\s+as\s+an?\s+(?:new\s+)?(?:task|todo|to-?do|reminder)$/i, ''],
-  [/\s+(?:and\s+)?(?:with|and|due|by|on|at|which is|that is|it is|it['’]s)$/i, ''],
+  [/\s+(?:and\s+)?(?:with|and|due|by|on|at|is|are|which is|that is|it is|it['’]s)$/i, ''],
   [/[\s,;:.!–-]+$/u, ''],
 ]
 const DESCRIPTION = new RegExp(
@@ -39,7 +39,9 @@ export async function readItems(text: string, many: boolean, moment: Moment): Pr
   const last = items.at(-1)
   // "milk, eggs and bread for tomorrow": what ends a list of things holds for all of it.
   const shared =
-    items.length > 1 && last && parts.every((part) => !ACTION.test(part)) && items.slice(0, -1).every(isBare) ? last : undefined
+    items.length > 1 && last && parts.every((part) => isQuotation(part.charAt(0)) || !ACTION.test(part)) && items.slice(0, -1).every(isBare)
+      ? last
+      : undefined
   return items
     .map(({ part: _, ...item }) => ({
       ...item,
