@@ -1,11 +1,12 @@
 // Adding todos.
 import { readItems } from './items.ts'
 import { fieldsOf, run, type Said, type Scene } from './run.ts'
-import { added } from './wording.ts'
+import { added, MAX_AT_ONCE, TOO_MUCH } from './wording.ts'
 
 export async function add(scene: Scene, text: string, many: boolean, { unmask }: Said): Promise<string> {
   const items = await readItems(text, many, scene.moment)
   if (items.length === 0) return 'What shall I add?'
+  if (items.length > MAX_AT_ONCE) return TOO_MUCH
   const calls = items.map(({ title, description, ...slots }) => ({
     name: 'add_task',
     arguments: { title: unmask(title), ...(description ? { description: unmask(description) } : {}), ...fieldsOf(slots, scene.moment) },

@@ -81,7 +81,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      '^(?:remove|delete|drop|take)\\s+((?:(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)|(?:#[\\p{L}\\p{N}_-]+(?:\\s*(?:,|and)?\\s*))+)\\s*(?:from|off|on)\\s+(.+)$',
+      '^(?:remove|delete|drop|take)\\s+((?:(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)|#[\\p{L}\\p{N}_-]+(?:(?:\\s*,\\s*|\\s+and\\s+|\\s+)#[\\p{L}\\p{N}_-]+)*)\\s*(?:from|off|on)\\s+(.+)$',
     ),
     ([tags = '', target = '']) => ({ kind: 'untag', target, tags }),
   ],
@@ -194,7 +194,7 @@ const RULES: readonly Rule[] = [
   [re('^(?:tag|label)\\s+(.+?)\\s+(#\\S+(?:\\s+#\\S+)*)$'), ([target = '', tags = '']) => ({ kind: 'change', text: `${target} ${tags}` })],
   [
     re(
-      '^(?:add|put|attach)\\s+((?:#[\\p{L}\\p{N}_-]+(?:\\s*(?:,|and)?\\s*))+|(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)\\s*(?:to|on)\\s+(.+)$',
+      '^(?:add|put|attach)\\s+(#[\\p{L}\\p{N}_-]+(?:(?:\\s*,\\s*|\\s+and\\s+|\\s+)#[\\p{L}\\p{N}_-]+)*|(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)\\s*(?:to|on)\\s+(.+)$',
     ),
     ([tags = '', target = '']) => ({ kind: 'change', text: `${target} ${tags.replace(/,|\band\b/gi, ' ')}` }),
   ],

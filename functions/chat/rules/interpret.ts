@@ -11,11 +11,15 @@ import { chosenFrom } from './choices.ts'
 import { splitClauses } from './clauses.ts'
 import { type Intent, intentOf } from './intent.ts'
 import { maskQuotations } from './literal.ts'
+import { MAX_AT_ONCE, TOO_MUCH } from './wording.ts'
 
 export type Talk = { ctx: UserContext; journal: Journal; toolbox: Toolbox; zone: Zone; before: ChatState }
 
 /** What was answered; `waiting` are calls that were not run, because the user has to say yes first. */
 export type Interpreted = { text: string; state: ChatState; waiting: readonly Call[] }
+
+/** Characters outside of quotation marks: some patterns look at every pair of words. */
+const MAX_TEXT = 1_000
 
 export async function interpret(talk: Talk, message: string): Promise<Interpreted> {
   const { ctx, before, zone } = talk
@@ -35,7 +39,8 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
     lines.push('All right: nothing was changed.')
   } else {
     const { text, unmask } = maskQuotations(message)
-    const clauses = splitClauses(text)
+    const clauses = text.length > MAX_TEXT ? [] : splitClauses(text)
+    if (text.length > MAX_TEXT || clauses.length > MAX_AT_ONCE) return { text: TOO_MUCH, state: scene.state, waiting: [] }
     const intents = clauses.map(intentOf)
     scene.asksBeforeDeleting = intents.filter(({ kind }) => kind === 'delete').length > 1
     for (const [index, clause] of clauses.entries()) {

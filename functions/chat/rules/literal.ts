@@ -11,7 +11,7 @@ export type Masked = { text: string; unmask: (text: string) => string }
 
 export function maskQuotations(message: string): Masked {
   const quotations: string[] = []
-  const text = message.replace(PRIVATE, '').replace(QUOTATION, (whole, ...groups: (string | undefined)[]) => {
+  const masked = message.replace(PRIVATE, '').replace(QUOTATION, (whole, ...groups: (string | undefined)[]) => {
     const inside = groups
       .slice(0, 6)
       .find((group) => group !== undefined)
@@ -20,6 +20,8 @@ export function maskQuotations(message: string): Masked {
     quotations.push(inside)
     return String.fromCharCode(FIRST + quotations.length - 1)
   })
+  // Runs of blanks say nothing, and cost patterns dearly.
+  const text = masked.replace(/[^\S\n]+/g, ' ').trim()
   return { text, unmask: (part) => part.replace(PRIVATE, (mark) => quotations[mark.charCodeAt(0) - FIRST] ?? '') }
 }
 

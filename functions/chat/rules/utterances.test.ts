@@ -391,6 +391,15 @@ describe.each(Object.entries({ adding, listing, ending, changing, talking }))('%
   )
 })
 
+it.each(['#a ', 'mark ', 'a, ', 'a and ', 'set  ', 'x is done and ', 'tag a, ', 'yes, '])(
+  'comes to an end with %o, over and over',
+  async (piece) => {
+    const { calls } = await converse([`mark ${piece.repeat(240)}`.slice(0, 990)])
+    expect(calls.length).toBeLessThan(25)
+    expect((await converse([piece.repeat(1000).slice(0, 3990)])).calls).toEqual([])
+  },
+)
+
 it('is a table of at least 150', () => {
   expect([adding, listing, ending, changing, talking].flat().length).toBeGreaterThanOrEqual(150)
 })

@@ -14,6 +14,10 @@ export const HELP = `I keep your todos. Say it in your own words, for example:
 • delete the second one · how many tasks do I have left?
 Put a title in quotation marks to have it taken literally.`
 
+/** Todos or wishes in one message. */
+export const MAX_AT_ONCE = 24
+export const TOO_MUCH = `That is too much for me at once. Please say it in smaller pieces: up to ${MAX_AT_ONCE} todos at a time.`
+
 export const HELLO = 'Hello! What would you like to do? Say “help” for what I understand.'
 export const WELCOME = 'All right.'
 export const UNCLEAR = 'I am not sure what you would like me to do with your todos. Say “help” for what I understand.'
