@@ -15,6 +15,8 @@ import { makeAuthDeps } from './auth/deps.ts'
 import { chatApp } from './chat/app.ts'
 import { makeChatDeps } from './chat/deps.ts'
 import { docsApp } from './docs.ts'
+import { mcpApp } from './mcp/app.ts'
+import { makeMcpDeps } from './mcp/deps.ts'
 import { todosApp } from './todos/app.ts'
 import { usersApp } from './users/app.ts'
 
@@ -23,16 +25,17 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 /** Every function's app behind one `fetch`: each request goes to the function that a cluster's ingress would choose. */
 export function localApp(env: Env, deps: Deps) {
   const auth = makeAuthDeps(env, deps)
-  const functions: AnyApp[] = [authApp(auth), usersApp(deps), todosApp(deps), chatApp(makeChatDeps(env, deps))]
+  const mcp = makeMcpDeps(env, deps)
+  const functions: AnyApp[] = [authApp(auth), usersApp(deps), todosApp(deps), chatApp(makeChatDeps(env, deps)), mcpApp(mcp)]
   const front = createApp({ name: 'local', describes: functions }, deps)
   const router = new Hono()
   for (const app of functions) {
-    const paths = new Set(app.routes.map((route) => route.path).filter((route) => route.startsWith('/api/')))
+    const paths = new Set(app.routes.map((route) => route.path).filter((route) => /^\/(api|\.well-known)\//.test(route)))
     for (const route of paths) router.all(route, (c) => app.fetch(c.req.raw, c.env))
   }
   router.route('/', docsApp())
   router.all('*', (c) => front.fetch(c.req.raw, c.env))
-  return { app: router, functions, passwords: auth.passwords }
+  return { app: router, functions, passwords: auth.passwords, sockets: mcp.sockets }
 }
 
 async function start(): Promise<void> {
@@ -59,9 +62,9 @@ async function start(): Promise<void> {
     const { applied } = await migrate(databaseOptions(env))
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
     const deps = makeDeps(env)
-    const { app, passwords } = localApp(env, deps)
+    const { app, passwords, sockets } = localApp(env, deps)
     if (own) await seed(deps.db, await passwords.hash(demo.password))
-    const serving = await serve(app, { port: env.PORT, host: env.HOST })
+    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets })
     stop = async () => {
       await serving.drain({ lameDuck: 0 })
       await deps.db.$disconnect()
@@ -106,6 +109,7 @@ function greet(base: string, data: string | undefined, ms: number): void {
 The todo backend is running (after ${(ms / 1000).toFixed(1)} s).
 
   API             ${base}/api/v1
+  MCP             ${base}/api/v1/mcp
   API reference   ${base}/docs
   Description     ${base}/openapi.json
   Health          ${base}/health/ready

@@ -110,6 +110,27 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     refuses: ['10.0.0.0/33', '10.0.0.0/0', '2001:db8::/129', 'proxy.example.com', '10.0.0', 'all', '10.0.0.0/8/8', 'fe80::1%eth0'],
   },
   DATA_DIRECTORY: { fallback: '.data', takes: [['/var/lib/todo', '/var/lib/todo']], refuses: [] },
+  PUBLIC_URL: {
+    fallback: undefined,
+    takes: [['https://todo.example.com', 'https://todo.example.com']],
+    refuses: ['todo.example.com', 'https://todo.example.com/', 'https://todo.example.com/api', 'ftp://todo.example.com', '*', 'loopback'],
+  },
+  MCP_MAX_CONNECTIONS: {
+    fallback: 1000,
+    takes: [
+      ['1', 1],
+      ['100000', 100_000],
+    ],
+    refuses: ['0', '100001', 'all'],
+  },
+  MCP_MAX_CONNECTION_SECONDS: {
+    fallback: 600,
+    takes: [
+      ['1', 1],
+      ['86400', 86_400],
+    ],
+    refuses: ['0', '86401', '10m'],
+  },
 }
 
 /** A string that a message must not show, because it may be a secret. */

@@ -120,6 +120,18 @@ export const variables = {
     z.string().min(1).describe('a directory, made when missing'),
     'Only for `npm start`: where it keeps its database and the secret it makes',
   ),
+  PUBLIC_URL: variable(
+    url
+      .refine((value) => isOrigin(value), 'must be an origin such as https://todo.example.com')
+      .describe('an origin such as `https://todo.example.com`'),
+    'Where callers reach the API, for what MCP clients are told of it. Default: the address that they asked',
+  ),
+  MCP_MAX_CONNECTIONS: variableOr('1000', whole(1, 100_000), 'WebSockets that a process keeps at the most; more are answered with 503'),
+  MCP_MAX_CONNECTION_SECONDS: variableOr(
+    '600',
+    whole(1, 86_400),
+    "A WebSocket ends itself before it is that old, when 80 to 95 % have passed. Not above the platform's limit (`timeoutSeconds`)",
+  ),
 }
 
 type Variables = typeof variables

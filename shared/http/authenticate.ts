@@ -34,11 +34,16 @@ export function owner(deps: Deps) {
 }
 
 async function identify(c: Context<AppEnv & SignedIn>, { db, clock, verifyToken }: Deps): Promise<UserContext> {
-  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(c.req.header('authorization') ?? '') ?? []
+  const token = bearerToken(c.req.header('authorization'))
   if (!token) throw new AppError('unauthenticated', 'An access token is needed: Authorization: Bearer <token>.')
   const actor = await verifyToken(token)
   const ctx = { db, clock, actor }
   c.set('ctx', ctx)
   c.set('userId', actor.userId)
   return ctx
+}
+
+/** The token of an `Authorization` header (RFC 6750, section 2.1). */
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization ?? '')?.[1]
 }

@@ -30,7 +30,7 @@ export function responseHeaders(origins: CorsOrigins) {
     for (const [name, value] of FIXED) if (!headers.has(name)) headers.set(name, value)
     if (!any) headers.append('vary', 'Origin')
     const origin = c.req.header('origin')
-    if (origin === undefined || !(any || isAllowed(origin, origins))) return
+    if (origin === undefined || !isAllowed(origin, origins)) return
 
     headers.set('access-control-allow-origin', any ? '*' : origin)
     // The standard forbids the two together.
@@ -43,7 +43,8 @@ export function responseHeaders(origins: CorsOrigins) {
   })
 }
 
-function isAllowed(origin: string, allowed: CorsOrigins): boolean {
-  if (allowed.includes(origin)) return true
+/** Whether pages of this origin may call. */
+export function isAllowed(origin: string, allowed: CorsOrigins): boolean {
+  if (allowed.includes('*') || allowed.includes(origin)) return true
   return allowed.includes('loopback') && /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(origin)
 }

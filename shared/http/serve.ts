@@ -7,6 +7,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { type Env, EnvError, readEnv } from '../env.ts'
 import type { AnyApp, AppDeps } from './app.ts'
 import { errorFields, jsonLog } from './log.ts'
+import { answerUpgrade, type Sockets, wantsWebSocket } from './upgrade.ts'
 
 /** Milliseconds. */
 const TIMES = {
@@ -30,8 +31,16 @@ export type Serving = {
   drain(options?: { lameDuck?: number }): Promise<void>
 }
 
-/** Listens on `port`, or on a free one for 0. @throws EnvError when nothing can listen there */
-export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: number; host?: string | undefined }): Promise<Serving> {
+export type ServeOptions = {
+  /** 0 picks a free one. */
+  port: number
+  host?: string | undefined
+  /** What keeps the sockets of an app that has some; without it a request to upgrade is answered like any other. */
+  sockets?: Sockets | undefined
+}
+
+/** Listens. @throws EnvError when nothing can listen there */
+export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host, sockets }: ServeOptions): Promise<Serving> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     // Of a request that names no host, as HTTP/1.0 allows.
@@ -41,8 +50,10 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: 
       headersTimeout: TIMES.headers,
       requestTimeout: TIMES.request,
       connectionsCheckingInterval: TIMES.check,
+      shouldUpgradeCallback: (request: IncomingMessage) => sockets !== undefined && wantsWebSocket(request),
     },
   }) as Server
+  server.on('upgrade', (request, socket, head) => answerUpgrade(app.fetch, request, socket, head))
   let draining: Promise<void> | undefined
   const running = new Set<ServerResponse>()
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
@@ -55,7 +66,8 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host }: { port: 
 
   async function end(lameDuck: number): Promise<void> {
     for (const response of running) announceEnd(response)
-    await sleep(lameDuck)
+    // The server counts sockets as connections: it is closed when they are gone.
+    await Promise.all([sleep(lameDuck), sockets?.drain()])
     await quietTurn(server)
     const closed = once(server, 'close')
     // Not http's own `close`, which would also cut connections whose first request is on its way.
@@ -120,14 +132,14 @@ async function listen(server: NetServer, port: number, host: string | undefined)
  */
 export async function main<D extends AppDeps>(
   environment: NodeJS.ProcessEnv,
-  build: (env: Env) => { deps: D; app: Pick<AnyApp, 'fetch'> },
+  build: (env: Env) => { deps: D; app: Pick<AnyApp, 'fetch'>; sockets?: Sockets },
 ): Promise<void> {
   try {
     const env = readEnv(environment)
-    const { deps, app } = build(env)
+    const { deps, app, sockets } = build(env)
     // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
     deps.db.$connect().catch(() => {})
-    const serving = await serve(app, { port: env.PORT, host: env.HOST })
+    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets })
     deps.log('info', 'listening', { port: serving.port })
     onStop(async () => {
       await serving.drain()

@@ -26,6 +26,8 @@ export type Effect = 'read' | 'write' | 'destroy'
 export type OperationSpec<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> = {
   /** How models call it: snake_case, unique. */
   name: string
+  /** How people call it, where a client lists it as a tool. */
+  title?: string
   /** One sentence for people and models alike. */
   summary: string
   description?: string
@@ -33,6 +35,8 @@ export type OperationSpec<Input extends z.ZodType = z.ZodType, Output extends z.
   /** Calling it twice with the same input ends where calling it once does. */
   idempotent?: boolean
   input: Input
+  /** What a model means that leaves these out, where that differs from the schema: it pays for every character it reads. */
+  modelDefaults?: Partial<z.output<Input>>
   output: Output
   /** The kinds of AppError it throws by itself, beyond what reading its input may give. */
   errors?: readonly ErrorKind[]

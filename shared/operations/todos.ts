@@ -12,7 +12,7 @@ import { withOwner } from './users.ts'
 const { sql, join } = Prisma
 
 export const createTodo = operation(
-  { name: 'add_task', summary: 'Add a todo.', effect: 'write', input: CreateTodo, output: Todo },
+  { name: 'add_task', title: 'Add a todo', summary: 'Add a todo.', effect: 'write', input: CreateTodo, output: Todo },
   async (ctx: UserContext, input) => {
     const id = uuidv7()
     const now = ctx.clock()
@@ -26,7 +26,15 @@ export const createTodo = operation(
 )
 
 export const getTodo = operation(
-  { name: 'get_task', summary: 'Show one todo.', effect: 'read', input: TodoRef, output: Todo, errors: ['not_found'] },
+  {
+    name: 'get_task',
+    title: 'Show a todo',
+    summary: 'Show one todo.',
+    effect: 'read',
+    input: TodoRef,
+    output: Todo,
+    errors: ['not_found'],
+  },
   async (ctx: UserContext, { todo_id }) =>
     only(await ctx.db.$queryRaw<Row[]>`SELECT ${columns} FROM todos WHERE id = ${todo_id}::uuid AND user_id = ${ctx.actor.userId}`),
 )
@@ -34,10 +42,12 @@ export const getTodo = operation(
 export const listTodos = operation(
   {
     name: 'list_tasks',
+    title: 'List todos',
     summary: 'List todos, filtered and sorted, a page at a time.',
     description: 'Pass `next_cursor` as `cursor`, with the same sort and filters, for the page that follows; it is null on the last one.',
     effect: 'read',
     input: ListTodos,
+    modelDefaults: { limit: 20 },
     output: TodoPage,
   },
   async (ctx: UserContext, { sort, limit, cursor, ...filters }) => {
@@ -63,6 +73,7 @@ export const listTodos = operation(
 export const updateTodo = operation(
   {
     name: 'update_task',
+    title: 'Change a todo',
     summary: 'Change a todo: fields that are not sent stay as they are, null clears one.',
     effect: 'write',
     idempotent: true,
@@ -81,6 +92,7 @@ export const updateTodo = operation(
 export const completeTodo = operation(
   {
     name: 'complete_task',
+    title: 'Complete or reopen a todo',
     summary: 'Complete a todo (`completed: true`), reopen it (`false`), or toggle it (nothing sent).',
     effect: 'write',
     input: CompleteTodo,
@@ -98,8 +110,10 @@ export const completeTodo = operation(
 export const deleteTodo = operation(
   {
     name: 'delete_task',
+    title: 'Delete a todo',
     summary: 'Delete a todo for good.',
     effect: 'destroy',
+    idempotent: true,
     input: TodoRef,
     output: DeletedTodo,
     errors: ['not_found'],

@@ -1,0 +1,98 @@
+// The HTTP face of MCP: the socket's handshake, the POST, the ticket. What speaks MCP itself is loaded by the first who does.
+import { createMiddleware } from 'hono/factory'
+import { z } from 'zod'
+import { AppError } from '../../shared/errors.ts'
+import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { signedIn } from '../../shared/http/authenticate.ts'
+import { annotate, serves } from '../../shared/http/route.ts'
+import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
+import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } from './metadata.ts'
+import { assertOrigin } from './origin.ts'
+import { offeredProtocols, socketActor } from './socket-token.ts'
+import type { SocketLimits } from './socket-transport.ts'
+import type { OpenSockets } from './sockets.ts'
+import { makeTickets, Ticket } from './tickets.ts'
+
+export type McpDeps = AppDeps & {
+  verifyToken: VerifyToken
+  sockets: OpenSockets
+  /** Seconds that a socket may live at the most. */
+  maxSeconds: number
+  /** The origin that callers know; without it, the one that they asked. */
+  publicUrl?: string | undefined
+  /** The issuer of the tokens that clients can get by themselves, as a URL. */
+  authorizationServer?: string | undefined
+  limits?: SocketLimits
+}
+export type McpApp = ReturnType<typeof mcpApp>
+
+const MAX_BODY = 1024 * 1024
+
+const Message = z
+  .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int()]).optional() })
+  .meta({ id: 'JsonRpcMessage', example: { jsonrpc: '2.0', id: 1, method: 'tools/list' } })
+
+const socket = {
+  name: 'mcp_socket',
+  summary: 'Speak MCP over a WebSocket (subprotocol `mcp`).',
+  description:
+    'The token comes in an `Authorization` header, in a second subprotocol `bearer.<token in base64url>`, or as `?ticket=` from `POST /api/v1/mcp/ticket`. Closes with 4401 when the token expires, 1001 when it is time to connect again. Without `Upgrade: websocket` the answer is 405: there is no event stream to GET.',
+  output: z.looseObject({}),
+  errors: ['malformed', 'unauthenticated', 'forbidden', 'method_not_allowed'],
+} as const
+const post = {
+  name: 'mcp',
+  summary: 'Speak MCP over HTTP: one JSON-RPC message a request, no sessions.',
+  description: '`Accept` must name `application/json` and `text/event-stream`. A notification is answered with 202 and no body.',
+  output: Message,
+  errors: ['unauthenticated', 'forbidden', 'too_large'],
+} as const
+const ticket = { name: 'mcp_ticket', summary: 'Get a ticket that opens one WebSocket within 30 seconds.', output: Ticket }
+const metadata = {
+  name: 'mcp_resource_metadata',
+  summary: 'Say who gives out tokens for MCP (RFC 9728). Only where a Better Auth server is configured.',
+  output: ResourceMetadata,
+  errors: ['not_found'],
+} as const
+
+export function mcpApp(deps: McpDeps) {
+  const { db, clock, log, corsOrigins, sockets, maxSeconds, publicUrl, authorizationServer, limits } = deps
+  const tickets = makeTickets(db, clock)
+  const checkOrigin = createMiddleware(async (c, next) => {
+    assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, corsOrigins, publicUrl)
+    await next()
+  })
+  const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: MAX_BODY }, deps)
+  if (authorizationServer) app.use('/api/v1/mcp/*', pointToMetadata(publicUrl))
+  return app
+    .get('/api/v1/mcp', serves(socket, { status: 101 }), async (c) => {
+      if (!isUpgrade(c)) {
+        c.header('allow', 'POST')
+        throw new AppError('method_not_allowed', 'Without an upgrade to a WebSocket, this address knows POST only.')
+      }
+      assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, corsOrigins, publicUrl)
+      offeredProtocols(c)
+      sockets.assertRoom()
+      const actor = await socketActor(c, { verifyToken: deps.verifyToken, tickets })
+      c.set('userId', actor.userId)
+      const { connect } = await import('./connection.ts')
+      // Once more, because others may have come meanwhile.
+      sockets.assertRoom()
+      return takeUpgrade(c, (...upgrade) => connect(upgrade, { db, clock, actor }, { sockets, log, maxSeconds, limits }))
+    })
+    .post('/api/v1/mcp', serves(post), checkOrigin, signedIn(deps), takesMessage, async (c) => {
+      const { answerPost } = await import('./http.ts')
+      return answerPost(c.req.raw, c.var.ctx, log)
+    })
+    .post('/api/v1/mcp/ticket', serves(ticket, { status: 201 }), signedIn(deps), async (c) =>
+      c.json(await tickets.issue(c.var.ctx.actor), 201),
+    )
+    .get(METADATA_PATH, serves(metadata), (c) => {
+      if (!authorizationServer) throw new AppError('not_found', 'No authorization server is configured here.')
+      return c.json(resourceMetadata(c, publicUrl, authorizationServer))
+    })
+}
+
+/** Only says what the body is: the SDK reads it, and answers what it cannot read in the protocol's own way. */
+const takesMessage = annotate((_c, next) => next(), { inputs: [{ in: 'json', schema: Message }] })

@@ -1,0 +1,67 @@
+// From an upgrade to a running MCP connection: the handshake, one server for its one user, and the end that both have ahead of them.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { errorFields, type Log } from '../../shared/http/log.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import { predecessorDialect } from './predecessor.ts'
+import { authInfoOf, createMcpServer } from './server.ts'
+import { PROTOCOL } from './socket-token.ts'
+import { type SocketLimits, socketLimits, WebSocketServerTransport } from './socket-transport.ts'
+import type { OpenSockets } from './sockets.ts'
+
+export type ConnectionOptions = { sockets: OpenSockets; log: Log; maxSeconds: number; limits?: SocketLimits }
+
+/** Not all at once: clients that came together after a restart are to come back one by one. */
+const lifetime = (maxSeconds: number) => maxSeconds * (0.8 + 0.15 * Math.random()) * 1000
+
+/** Completes the handshake (RFC 6455, section 4.2) and serves the connection until it ends. */
+export function connect(
+  [request, socket, head]: [IncomingMessage, Duplex, Buffer],
+  ctx: UserContext,
+  { sockets, log, maxSeconds, limits = socketLimits }: ConnectionOptions,
+): void {
+  serverFor(limits).handleUpgrade(request, socket, head, (webSocket) => {
+    const transport = new WebSocketServerTransport(webSocket, { authInfo: authInfoOf(ctx.actor), limits, dialect: predecessorDialect })
+    sockets.add(transport)
+    endInTime(transport, ctx, maxSeconds)
+    const { userId: user_id } = ctx.actor
+    const begun = performance.now()
+    transport.closed.then((code) =>
+      log('info', 'disconnected', { function: 'mcp', user_id, code, seconds: Math.round((performance.now() - begun) / 1000) }),
+    )
+    createMcpServer(ctx, log)
+      .connect(transport)
+      .catch((error) => {
+        log('error', 'connection failed', { function: 'mcp', user_id, ...errorFields(error) })
+        webSocket.close(1011, 'something went wrong on our side')
+      })
+  })
+}
+
+/** Ends it with the token (4401), or before the platform would (1001), whichever comes first. */
+function endInTime(transport: WebSocketServerTransport, { actor, clock }: UserContext, maxSeconds: number): void {
+  const tokenLeft = actor.expiresAt.getTime() - clock().getTime()
+  const left = lifetime(maxSeconds)
+  const timer =
+    tokenLeft < left
+      ? setTimeout(() => transport.leave(4401, 'the token has expired'), tokenLeft)
+      : setTimeout(() => transport.leave(1001, 'this connection is old; connect again'), left)
+  transport.closed.then(() => clearTimeout(timer))
+}
+
+const servers = new Map<SocketLimits, WebSocketServer>()
+
+function serverFor(limits: SocketLimits): WebSocketServer {
+  const server =
+    servers.get(limits) ??
+    new WebSocketServer<typeof WebSocket>({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: limits.payload,
+      handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL,
+    })
+  servers.set(limits, server)
+  return server
+}

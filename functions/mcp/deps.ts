@@ -1,0 +1,18 @@
+// What only this function needs: the sockets it keeps, and what clients are told of it.
+import type { Deps } from '../../shared/deps.ts'
+import { type Env, foreignIssuer } from '../../shared/env.ts'
+import type { McpDeps } from './app.ts'
+import { makeSockets } from './sockets.ts'
+
+/** @throws EnvError */
+export function makeMcpDeps(env: Env, deps: Deps): McpDeps {
+  const issuer = foreignIssuer(env)?.issuer
+  return {
+    ...deps,
+    sockets: makeSockets(env.MCP_MAX_CONNECTIONS),
+    maxSeconds: env.MCP_MAX_CONNECTION_SECONDS,
+    publicUrl: env.PUBLIC_URL,
+    // An `iss` need not be a URL; one that is none leads no client anywhere.
+    authorizationServer: issuer && URL.canParse(issuer) ? issuer : undefined,
+  }
+}

@@ -1,0 +1,31 @@
+// MCP over HTTP ("Streamable HTTP"), without sessions: each POST has a server of its own, so that any replica answers any of them.
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
+import { ErrorCode } from '@modelcontextprotocol/sdk/types.js'
+import type { Log } from '../../shared/http/log.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import { authInfoOf, createMcpServer } from './server.ts'
+
+/** Answers a POST: one JSON-RPC message in, one JSON answer out (202 for what needs none). Errors of the protocol are its own, as JSON. */
+export async function answerPost(request: Request, ctx: UserContext, log: Log): Promise<Response> {
+  const parsedBody = parse(await request.arrayBuffer())
+  if (parsedBody === undefined) return refusal(ErrorCode.ParseError, 'The body is not JSON in UTF-8.')
+  if (Array.isArray(parsedBody)) return refusal(ErrorCode.InvalidRequest, 'Batches are not taken: send one message a request.')
+  const server = createMcpServer(ctx, log)
+  const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true })
+  await server.connect(transport)
+  try {
+    return await transport.handleRequest(request, { parsedBody, authInfo: authInfoOf(ctx.actor) })
+  } finally {
+    await server.close()
+  }
+}
+
+function parse(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+const refusal = (code: number, message: string) => Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status: 400 })

@@ -1,0 +1,10 @@
+// The image's entry.
+import { makeDeps } from '../../shared/deps.ts'
+import { main } from '../../shared/http/serve.ts'
+import { mcpApp } from './app.ts'
+import { makeMcpDeps } from './deps.ts'
+
+await main(process.env, (env) => {
+  const deps = makeMcpDeps(env, makeDeps(env))
+  return { deps, app: mcpApp(deps), sockets: deps.sockets }
+})

@@ -1,0 +1,42 @@
+// Where an MCP client learns who gives out tokens for this server: OAuth 2.0 Protected Resource Metadata (RFC 9728).
+
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { z } from 'zod'
+
+const RESOURCE = '/api/v1/mcp'
+/** RFC 9728, section 3.1: the well-known part stands before the resource's own path. */
+export const METADATA_PATH = `/.well-known/oauth-protected-resource${RESOURCE}`
+
+export const ResourceMetadata = z
+  .strictObject({
+    resource: z.url(),
+    resource_name: z.string(),
+    authorization_servers: z.array(z.url()),
+    bearer_methods_supported: z.array(z.literal('header')),
+    scopes_supported: z.array(z.string()),
+  })
+  .meta({ id: 'ProtectedResourceMetadata' })
+
+const originOf = (c: Context, publicUrl: string | undefined) => publicUrl ?? new URL(c.req.url).origin
+
+export function resourceMetadata(c: Context, publicUrl: string | undefined, issuer: string): z.output<typeof ResourceMetadata> {
+  return {
+    resource: `${originOf(c, publicUrl)}${RESOURCE}`,
+    resource_name: 'Todos',
+    authorization_servers: [issuer],
+    bearer_methods_supported: ['header'],
+    scopes_supported: ['todos:read', 'todos:write'],
+  }
+}
+
+/** Says in every 401 and 403 where the metadata is (RFC 9728, section 5.1). */
+export function pointToMetadata(publicUrl: string | undefined) {
+  return createMiddleware(async (c, next) => {
+    await next()
+    const { status, headers } = c.res
+    if (status !== 401 && status !== 403) return
+    const challenge = headers.get('www-authenticate') ?? 'Bearer realm="todo"'
+    headers.set('www-authenticate', `${challenge}, resource_metadata="${originOf(c, publicUrl)}${METADATA_PATH}"`)
+  })
+}

@@ -1,0 +1,18 @@
+// Whose pages may speak MCP here. A browser lets any page open a socket to any address, and a page that has rebound its own name to this
+// machine may even read the answers: CORS stops neither, so the server looks for itself.
+import { AppError } from '../../shared/errors.ts'
+import { type CorsOrigins, isAllowed } from '../../shared/http/headers.ts'
+
+type Headers = { origin: string | undefined; host: string | undefined }
+
+/**
+ * Refuses a page of an origin that may not call; clients that are no browsers send none. Where pages of this machine may call, which is
+ * when the server is somebody's own, it is asked by a name of this machine or the public one.
+ * @throws AppError `forbidden`
+ */
+export function assertOrigin({ origin, host = '' }: Headers, allowed: CorsOrigins, publicUrl: string | undefined): void {
+  if (origin !== undefined && !isAllowed(origin, allowed)) throw new AppError('forbidden', 'Pages of this origin may not call.')
+  if (!allowed.includes('loopback')) return
+  const isPublic = publicUrl !== undefined && host === new URL(publicUrl).host
+  if (!isPublic && !isAllowed(`http://${host}`, ['loopback'])) throw new AppError('forbidden', 'This server is not asked by that name.')
+}

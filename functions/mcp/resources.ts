@@ -1,0 +1,65 @@
+// The todos as resources, for clients that let people attach one to a conversation: today's, and each by its id.
+import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js'
+import type { ReadResourceResult } from '@modelcontextprotocol/sdk/types.js'
+import { AppError } from '../../shared/errors.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import { ListTodos, TodoRef } from '../../shared/operations/todo-schemas.ts'
+import { getTodo, listTodos } from '../../shared/operations/todos.ts'
+import type { Guard } from './server.ts'
+
+export const TODAY = 'todo://today'
+const ITEM = 'todo://items/'
+/** Suggestions, and todos that are listed by name. */
+const FEW = 20
+const MANY = 50
+const DAY = 86_400_000
+
+export const dayOf = (date: Date) => date.toISOString().slice(0, 10)
+
+/** What is to be done by the end of a day: open, and due on it or before. The first due comes first. */
+export function dueBy(ctx: UserContext, day: string) {
+  const next = dayOf(new Date(Date.parse(day) + DAY))
+  return listTodos(ctx, ListTodos.parse({ status: 'pending', due_before: next, sort: 'due', limit: MANY }))
+}
+
+export function asResource(uri: string, value: unknown) {
+  return { uri, mimeType: 'application/json', text: JSON.stringify(value) }
+}
+
+export function registerResources(mcp: McpServer, ctx: UserContext, guard: Guard): void {
+  mcp.registerResource(
+    'today',
+    TODAY,
+    { title: 'Today', description: 'What is open and due today (UTC) or overdue', mimeType: 'application/json' },
+    () => guard(async () => contents(TODAY, await dueBy(ctx, dayOf(ctx.clock())))),
+  )
+  const template = new ResourceTemplate(`${ITEM}{id}`, {
+    list: () => guard(() => recent(ctx)),
+    complete: { id: (typed) => guard(() => suggest(ctx, typed)) },
+  })
+  mcp.registerResource('todo', template, { title: 'A todo', mimeType: 'application/json' }, (uri, { id }) =>
+    guard(async () => {
+      const ref = TodoRef.safeParse({ todo_id: id })
+      if (!ref.success) throw new AppError('not_found', 'There is no such todo.')
+      return contents(uri.href, await getTodo(ctx, ref.data))
+    }),
+  )
+}
+
+const contents = (uri: string, value: unknown): ReadResourceResult => ({ contents: [asResource(uri, value)] })
+
+async function recent(ctx: UserContext) {
+  const { todos } = await listTodos(ctx, ListTodos.parse({ status: 'pending', limit: FEW }))
+  return { resources: todos.map(({ id, title }) => ({ uri: `${ITEM}${id}`, name: title })) }
+}
+
+/** Ids that begin with what was typed, or whose todos contain it. */
+async function suggest(ctx: UserContext, typed: string): Promise<string[]> {
+  const looksLikeId = /^[0-9a-f-]{1,36}$/i.test(typed)
+  const [latest, found] = await Promise.all([
+    looksLikeId || typed === '' ? listTodos(ctx, ListTodos.parse({ limit: 100 })) : undefined,
+    typed === '' ? undefined : listTodos(ctx, ListTodos.parse({ q: typed.slice(0, 255), limit: FEW })),
+  ])
+  const byId = latest?.todos.filter(({ id }) => id.startsWith(typed.toLowerCase())) ?? []
+  return [...new Set([...byId, ...(found?.todos ?? [])].map(({ id }) => id))].slice(0, FEW)
+}

@@ -1,0 +1,41 @@
+// Where a client that opens a socket may put its token: browsers can set no header, some clients nothing but a URL.
+import type { Context } from 'hono'
+import { AppError } from '../../shared/errors.ts'
+import { bearerToken } from '../../shared/http/authenticate.ts'
+import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import type { Actor } from '../../shared/operations/operation.ts'
+import type { Tickets } from './tickets.ts'
+
+/** The subprotocol (RFC 6455, section 1.9) of MCP over a WebSocket, as the SDK's client offers it. */
+export const PROTOCOL = 'mcp'
+const BEARER = 'bearer.'
+
+/** The subprotocols that a handshake offers. @throws AppError `malformed` when `mcp` is not among them; none at all is fine */
+export function offeredProtocols(c: Context): string[] {
+  const offered = (c.req.header('sec-websocket-protocol') ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean)
+  if (offered.length > 0 && !offered.includes(PROTOCOL)) {
+    throw new AppError('malformed', `The subprotocol spoken here is ${PROTOCOL}: offer it too.`)
+  }
+  return offered
+}
+
+/**
+ * Who opens the socket: by the first there is of an `Authorization` header, a subprotocol `bearer.<token in base64url>`, and a `ticket` in
+ * the query string.
+ * @throws AppError `unauthenticated`
+ */
+export async function socketActor(c: Context, { verifyToken, tickets }: { verifyToken: VerifyToken; tickets: Tickets }): Promise<Actor> {
+  const authorization = c.req.header('authorization')
+  const protocol = offeredProtocols(c).find((name) => name.startsWith(BEARER))
+  const ticket = c.req.query('ticket')
+  if (authorization !== undefined) return verifyToken(bearerToken(authorization) ?? '')
+  if (protocol !== undefined) return verifyToken(Buffer.from(protocol.slice(BEARER.length), 'base64url').toString())
+  if (ticket !== undefined) return tickets.redeem(ticket)
+  throw new AppError(
+    'unauthenticated',
+    'An access token is needed: in an Authorization header, in a subprotocol bearer.<base64url>, or as a ticket from POST /api/v1/mcp/ticket.',
+  )
+}
