@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Dialect } from './socket-transport.ts'
 
 const PredecessorCall = z.object({
-  jsonrpc: z.undefined(),
+  jsonrpc: z.never().optional(),
   method: z.string().regex(/^call\/\w{1,64}$/),
   params: z.record(z.string(), z.unknown()).nullish(),
   id: z.union([z.string(), z.number(), z.null()]).optional(),

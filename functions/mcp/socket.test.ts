@@ -1,0 +1,318 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
+import { describe, expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { serve } from '../../shared/http/serve.ts'
+import { createTodo } from '../../shared/operations/todos.ts'
+import { contextOf, newUser, type TestUser } from '../../shared/testing.ts'
+import { localApp } from '../local.ts'
+import { socketLimits, WebSocketServerTransport } from './socket-transport.ts'
+import { type McpWorld, openSocket, refused, startMcp, tokenFor } from './testing.ts'
+
+const world = await startMcp()
+const LIST = { name: 'list_tasks', arguments: {} }
+const list = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: LIST })
+
+async function open(user: TestUser, { at = world, ...options }: { at?: McpWorld; autoPong?: boolean } = {}) {
+  const socket = openSocket(at.socketUrl, { headers: user.headers, ...options })
+  await socket.opened
+  return socket
+}
+
+/** A todo that nobody can change until `release` is called: a call that wants to is a running one. */
+async function heldTodo(user: TestUser) {
+  const { id } = await createTodo(contextOf(world.deps, user), { title: 'held' })
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const { promise: held, resolve: isHeld } = Promise.withResolvers<void>()
+  const done = world.deps.db.$transaction(async (tx) => {
+    await tx.$queryRaw`SELECT 1 FROM todos WHERE id = ${id}::uuid FOR UPDATE`
+    isHeld()
+    await released
+  })
+  await held
+  const change = (requestId: unknown) => ({
+    jsonrpc: '2.0',
+    id: requestId,
+    method: 'tools/call',
+    params: { name: 'update_task', arguments: { todo_id: id, title: 'changed' } },
+  })
+  return {
+    change,
+    release: async () => {
+      release()
+      await done
+    },
+  }
+}
+
+const newTicket = async (headers: Record<string, string>) => {
+  const answer = await fetch(`${world.url}/ticket`, { method: 'POST', headers })
+  const { ticket }: { ticket: string } = JSON.parse(await answer.text())
+  return ticket
+}
+
+describe('the handshake', () => {
+  const asProtocol = (token: string) => `bearer.${Buffer.from(token).toString('base64url')}`
+
+  it('takes a token from the Authorization header, a subprotocol or a ticket, and answers with the subprotocol mcp alone', async () => {
+    const user = await newUser(world)
+    const ways = [
+      openSocket(world.socketUrl, { headers: user.headers }),
+      openSocket(world.socketUrl, {}, ['mcp', asProtocol(user.token)]),
+      openSocket(world.socketUrl, { origin: 'https://app.example.com' }, [asProtocol(user.token), 'mcp']),
+      openSocket(`${world.socketUrl}?ticket=${await newTicket(user.headers)}`),
+    ]
+    for (const { opened, socket, ask } of ways) {
+      await opened
+      expect(socket.protocol).toBe('mcp')
+      expect(await ask(1, 'tools/call', LIST)).toMatchObject({ id: 1, result: { structuredContent: { count: 0 } } })
+      socket.close()
+    }
+    const plain = openSocket(world.socketUrl, { headers: user.headers }, [])
+    await plain.opened
+    expect(plain.socket.protocol).toBe('')
+    plain.socket.close()
+  })
+
+  it('refuses everything else before it upgrades, with a problem', async () => {
+    const { headers, token } = await newUser(world)
+    const spent = await newTicket(headers)
+    const first = openSocket(`${world.socketUrl}?ticket=${spent}`)
+    await first.opened
+    first.socket.close()
+    const late = await newTicket(headers)
+    await world.deps.db
+      .$executeRaw`UPDATE mcp_tickets SET expires_at = now() - interval '1 second' WHERE actor->>'userId' = ${headersOwner(token)}`
+    const cases: [number, Parameters<typeof refused>][] = [
+      [401, [world.socketUrl]],
+      [401, [world.socketUrl, { headers: { authorization: 'Bearer nonsense' } }]],
+      [401, [world.socketUrl, { headers: { authorization: 'Basic YTpi' } }]],
+      [401, [world.socketUrl, {}, ['mcp', 'bearer.nonsense']]],
+      [401, [`${world.socketUrl}?ticket=${spent}`]],
+      [401, [`${world.socketUrl}?ticket=${late}`]],
+      [401, [`${world.socketUrl}?ticket=nonsense`]],
+      [401, [`${world.socketUrl}?token=${token}`]],
+      [403, [world.socketUrl, { headers, origin: 'https://evil.example.com' }]],
+      [400, [world.socketUrl, { headers }, ['graphql-ws']]],
+      [404, [`${world.socketUrl}/nowhere`, { headers }]],
+    ]
+    for (const [status, handshake] of cases) {
+      const answer = await refused(...handshake)
+      expect(answer).toMatchObject({ status, headers: { 'content-type': 'application/problem+json' }, body: { status } })
+      if (status === 401) expect(answer.headers['www-authenticate']).toMatch(/^Bearer/)
+    }
+    expect(JSON.stringify(world.lines)).not.toContain(spent)
+  })
+
+  it('refuses a name that is not its own where pages of this machine may call', async () => {
+    const local = await startMcp({ CORS_ORIGINS: 'loopback' })
+    const { headers } = await newUser(world)
+    const rebound = { ...headers, host: 'evil.example.com' }
+    expect(await refused(local.socketUrl, { headers: rebound })).toMatchObject({ status: 403 })
+    const { opened, socket } = openSocket(local.socketUrl, { headers, origin: 'http://localhost:5173' })
+    await opened
+    socket.close()
+  })
+
+  it('refuses one connection too many, for the moment', async () => {
+    const small = await startMcp({ MCP_MAX_CONNECTIONS: '1' })
+    const user = await newUser(world)
+    const only = await open(user, { at: small })
+    expect(await refused(small.socketUrl, { headers: user.headers })).toMatchObject({ status: 503, headers: { 'retry-after': '5' } })
+    only.socket.close()
+    await only.closed
+    await expect.poll(async () => open(user, { at: small }).then(({ socket }) => socket.close())).toBeUndefined()
+  })
+
+  it('happens on the one port of `npm start` too', async () => {
+    const { app, sockets } = localApp(world.env, world.deps)
+    const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets })
+    const { headers } = await newUser(world)
+    const { opened, ask, closed } = openSocket(`ws://127.0.0.1:${serving.port}/api/v1/mcp`, { headers })
+    await opened
+    expect(await ask(1, 'ping')).toMatchObject({ id: 1, result: {} })
+    await serving.drain({ lameDuck: 0 })
+    expect((await closed).code).toBe(1001)
+  })
+})
+
+describe('a connection', () => {
+  it('answers garbage and batches by the book, and lets go of who sends nothing else', async () => {
+    const { say, next, closed, ask } = await open(await newUser(world))
+    for (const [frame, code] of [
+      ['{', -32700],
+      ['', -32700],
+      ['[]', -32600],
+      [JSON.stringify([list(1), list(2)]), -32600],
+      ['null', -32600],
+      ['"tools/list"', -32600],
+      ['{"id":1,"method":"tools/list"}', -32600],
+      ['{"jsonrpc":"2.0","id":{},"method":"tools/list"}', -32600],
+    ] as const) {
+      say(frame)
+      expect(await next()).toEqual({ jsonrpc: '2.0', id: null, error: { code, message: expect.any(String) } })
+    }
+    expect(await ask(1, 'no/such/method')).toMatchObject({ id: 1, error: { code: -32601 } })
+    for (let count = 0; count < 10; count++) say('garbage')
+    expect(await closed).toEqual({ code: 1008, reason: 'too many unreadable messages' })
+  })
+
+  it('closes with 1003 on binary, 1009 on too much, 1007 on what is no UTF-8', async () => {
+    const user = await newUser(world)
+    const send = async (data: Buffer | string, binary: boolean) => {
+      const { socket, closed } = await open(user)
+      socket.send(data, { binary })
+      return (await closed).code
+    }
+    expect(await send(Buffer.from('{}'), true)).toBe(1003)
+    expect(await send(' '.repeat(1024 * 1024 + 1), false)).toBe(1009)
+    expect(await send(Buffer.from([0xff, 0xfe]), false)).toBe(1007)
+  })
+
+  it('runs only so many requests at once, each id once, and answers a request that was given up', async () => {
+    const tight = await startMcp({}, { inFlight: 2 })
+    const user = await newUser(world)
+    const { change, release } = await heldTodo(user)
+    const { say, next, ask, socket } = await open(user, { at: tight })
+    say(change(1))
+    say(change(1))
+    expect(await next()).toMatchObject({ id: 1, error: { code: -32600 } })
+    say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } })
+    say(change('1'))
+    expect(await ask(3, 'ping')).toMatchObject({ id: 3, error: { code: -32000 } })
+    await release()
+    expect(new Set([(await next()).id, (await next()).id])).toEqual(new Set([1, '1']))
+    expect(await ask(4, 'ping')).toMatchObject({ id: 4, result: {} })
+    socket.close()
+  })
+
+  it('lets go of who does not read, with 1013', async () => {
+    const narrow = await startMcp({}, { buffered: 64 * 1024 })
+    const user = await newUser(world)
+    await world.deps.db.$executeRaw`
+      INSERT INTO todos (id, user_id, title, description)
+      SELECT gen_random_uuid(), ${user.id}, 'todo', repeat('x', 1000) FROM generate_series(1, 500)`
+    const { socket, say, closed } = await open(user, { at: narrow })
+    socket.pause()
+    for (let id = 0; id < 30; id++) say({ ...list(id), params: { name: 'list_tasks', arguments: { limit: 500 } } })
+    await expect.poll(() => narrow.lines.filter(({ message }) => message === 'call').length, { timeout: 10_000 }).toBe(30)
+    socket.resume()
+    expect((await closed).code).toBe(1013)
+  })
+
+  it('pings, and ends without who does not pong', async () => {
+    const nervous = await startMcp({}, { ping: 40 })
+    const user = await newUser(world)
+    const [alive, dead] = [await open(user, { at: nervous }), await open(user, { at: nervous, autoPong: false })]
+    expect((await dead.closed).code).toBe(1006)
+    for (let count = 0; count < 3; count++) await once(alive.socket, 'ping')
+    expect(await alive.ask(1, 'ping')).toMatchObject({ result: {} })
+    alive.socket.close()
+  })
+
+  it('closes with 4401 when the token expires, after the running calls', async () => {
+    const user = await newUser(world)
+    const { change, release } = await heldTodo(user)
+    const socket = openSocket(world.socketUrl, { headers: { authorization: `Bearer ${await tokenFor(user, { seconds: 2 })}` } })
+    await socket.opened
+    socket.say(change(1))
+    // Asked again and again until the connection takes no more.
+    const refusal = async () => (await socket.ask(2, 'ping')).error?.code
+    await expect.poll(refusal, { timeout: 5000 }).toBe(-32000)
+    await release()
+    expect(await socket.next()).toMatchObject({ id: 1, result: { structuredContent: { title: 'changed' } } })
+    expect(await socket.closed).toEqual({ code: 4401, reason: 'the token has expired' })
+  })
+
+  it('drains: running calls are answered, new ones and new connections refused, then 1001', async () => {
+    const ending = await startMcp()
+    const user = await newUser(world)
+    const { change, release } = await heldTodo(user)
+    const [busy, idle] = [await open(user, { at: ending }), await open(user, { at: ending })]
+    busy.say(change(1))
+    await idle.ask(1, 'ping')
+    const drained = ending.serving.drain({ lameDuck: 0 })
+    expect((await idle.closed).code).toBe(1001)
+    expect(await busy.ask(2, 'ping')).toMatchObject({ id: 2, error: { code: -32000 } })
+    expect(await refused(ending.socketUrl, { headers: user.headers })).toMatchObject({ status: 503, headers: { 'retry-after': '1' } })
+    await release()
+    expect(await busy.next()).toMatchObject({ id: 1, result: { structuredContent: { title: 'changed' } } })
+    expect(await busy.closed).toEqual({ code: 1001, reason: 'the server ends; connect again' })
+    await drained
+  })
+
+  it('keeps nothing that the next one would miss', async () => {
+    const user = await newUser(world)
+    for (const title of ['a', 'b', 'c']) await createTodo(contextOf(world.deps, user), { title })
+    const page = async (args: object) => {
+      const { ask, socket } = await open(user)
+      const { result } = await ask(1, 'tools/call', { name: 'list_tasks', arguments: { sort: 'title', limit: 2, ...args } })
+      socket.close()
+      return JSON.parse(JSON.stringify(result)).structuredContent
+    }
+    const { next_cursor } = await page({})
+    expect(await page({ cursor: next_cursor })).toMatchObject({ todos: [{ title: 'c' }], next_cursor: null })
+  })
+})
+
+describe('messages of the predecessor', () => {
+  it('are answered in its shape, for the user of the token', async () => {
+    const [user, other] = [await newUser(world), await newUser(world)]
+    const { say, next, socket } = await open(user)
+    const tell = (message: object) => {
+      say(message)
+      return next()
+    }
+    const added = await tell({ method: 'call/add_task', params: { user_id: other.id, title: 'Buy milk' }, id: 7 })
+    expect(added).toEqual({ id: 7, result: expect.objectContaining({ title: 'Buy milk', user_id: user.id }) })
+    expect(await tell({ method: 'call/list_tasks', params: {}, id: 'a' })).toMatchObject({ id: 'a', result: { count: 1 } })
+    expect(await tell({ method: 'call/list_tasks' })).toMatchObject({ id: null, result: { count: 1 } })
+    const wrong = await tell({ method: 'call/add_task', params: { title: '' }, id: 8 })
+    expect(wrong).toEqual({ id: 8, error: { code: -32000, message: expect.stringContaining('title: must have 1 to 255') } })
+    expect(await tell({ method: 'call/no_such', id: 9 })).toMatchObject({ id: 9, error: { code: -32602 } })
+    expect(await tell({ method: 'tools/list', id: 1 })).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32600 } })
+    socket.close()
+  })
+})
+
+describe('the transport', () => {
+  it('listens at once, hands on nothing before start, and says once that it is closed', async () => {
+    const http = createServer().listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    const { port } = http.address() as AddressInfo
+    const sockets = new WebSocketServer({ server: http })
+    const client = openSocket(`ws://127.0.0.1:${port}`)
+    const [socket] = await once(sockets, 'connection')
+    const authInfo = { token: '', clientId: 'me', scopes: [] }
+    const transport = new WebSocketServerTransport(socket, { authInfo, limits: { ...socketLimits, farewell: 200 } })
+    await client.opened
+    client.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    client.say(list(1))
+    await once(socket, 'message')
+    const seen: [JSONRPCMessage, MessageExtraInfo | undefined][] = []
+    let closes = 0
+    transport.onmessage = (message, extra) => seen.push([message, extra])
+    transport.onclose = () => {
+      closes++
+    }
+    await transport.start()
+    await expect(transport.start()).rejects.toThrow()
+    await expect.poll(() => seen).toHaveLength(2)
+    expect(seen[1]).toEqual([list(1), { authInfo }])
+    // A client that says no goodbye is not waited for.
+    client.socket.pause()
+    await Promise.all([transport.close(), transport.close()])
+    expect(closes).toBe(1)
+    await expect(transport.send({ jsonrpc: '2.0', id: 1, result: {} })).rejects.toThrow()
+    client.socket.terminate()
+    sockets.close()
+    http.close()
+  })
+})
+
+/** The `sub` of a token. */
+function headersOwner(token: string): string {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).sub
+}

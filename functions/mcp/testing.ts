@@ -1,0 +1,95 @@
+// What this function's tests are made of: the real app on a real port, a socket that speaks in raw frames, the SDK's own client.
+import { once } from 'node:events'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
+import { SignJWT } from 'jose'
+import { afterAll } from 'vitest'
+import { type ClientOptions, WebSocket } from 'ws'
+import { serve } from '../../shared/http/serve.ts'
+import { ACCESS_TOKEN_TYPE } from '../../shared/identity/tokens.ts'
+import { SECRET, type TestUser, testDeps } from '../../shared/testing.ts'
+import { mcpApp } from './app.ts'
+import { makeMcpDeps } from './deps.ts'
+import { type SocketLimits, socketLimits } from './socket-transport.ts'
+
+export type McpWorld = Awaited<ReturnType<typeof startMcp>>
+
+/** The function on a free port of this machine, ended after the file's tests. */
+export async function startMcp(environment: Record<string, string> = {}, limits: Partial<SocketLimits> = {}) {
+  const world = testDeps(environment)
+  const deps = { ...makeMcpDeps(world.env, world.deps), limits: { ...socketLimits, ...limits } }
+  const app = mcpApp(deps)
+  const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets: deps.sockets })
+  const stop = async () => {
+    await serving.drain({ lameDuck: 0 })
+    await world.deps.db.$disconnect()
+  }
+  afterAll(stop)
+  const url = `http://127.0.0.1:${serving.port}/api/v1/mcp`
+  return { ...world, app, serving, url, socketUrl: url.replace('http', 'ws') }
+}
+
+export type Frame = { jsonrpc?: string; id?: unknown; result?: Record<string, unknown>; error?: { code: number; message: string } }
+
+/** A plain WebSocket client. `next` is the next frame that came or comes, `closed` how it ended. */
+export function openSocket(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
+  const socket = new WebSocket(url, protocols, options)
+  const frames: Frame[] = []
+  const waiting: ((frame: Frame) => void)[] = []
+  socket.on('message', (data) => {
+    const frame: Frame = JSON.parse(String(data))
+    const next = waiting.shift()
+    if (next) next(frame)
+    else frames.push(frame)
+  })
+  const closed = once(socket, 'close').then(([code, reason]) => ({ code: Number(code), reason: String(reason) }))
+  const opened = once(socket, 'open')
+  opened.catch(() => {})
+  const next = () => {
+    const frame = frames.shift()
+    return frame ? Promise.resolve(frame) : new Promise<Frame>((resolve) => waiting.push(resolve))
+  }
+  const say = (message: unknown) => socket.send(typeof message === 'string' ? message : JSON.stringify(message))
+  return {
+    socket,
+    opened,
+    closed,
+    next,
+    say,
+    ask: (id: number | string, method: string, params: object = {}) => {
+      say({ jsonrpc: '2.0', id, method, params })
+      return next()
+    },
+  }
+}
+
+/** How a handshake that is refused is answered. */
+export async function refused(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
+  const socket = new WebSocket(url, protocols, options)
+  socket.on('error', () => {})
+  const [, response] = await once(socket, 'unexpected-response')
+  let body = ''
+  for await (const chunk of response) body += chunk
+  return { status: response.statusCode, headers: response.headers, body: body.startsWith('{') ? JSON.parse(body) : body }
+}
+
+/** A token for a user, like the real ones but for what is asked for. */
+export function tokenFor(user: Pick<TestUser, 'id' | 'email'>, { scope, seconds = 600 }: { scope?: string; seconds?: number } = {}) {
+  const now = Date.now() / 1000
+  return new SignJWT({ email: user.email, ...(scope ? { scope } : {}) })
+    .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE, kid: '1' })
+    .setIssuer('todo-auth')
+    .setAudience('todo-api')
+    .setSubject(user.id)
+    .setIssuedAt(Math.floor(now))
+    .setExpirationTime(Math.floor(now + seconds))
+    .setJti('test')
+    .sign(Buffer.from(SECRET))
+}
+
+/** The SDK's client over a transport. */
+export async function connectClient(transport: Transport): Promise<Client> {
+  const client = new Client({ name: 'test', version: '1' })
+  await client.connect(transport)
+  return client
+}
