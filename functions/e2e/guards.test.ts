@@ -16,6 +16,8 @@ import { authApp } from '../auth/app.ts'
 import { makeAuthDeps } from '../auth/deps.ts'
 import { chatApp } from '../chat/app.ts'
 import { makeChatDeps } from '../chat/deps.ts'
+import { mcpApp } from '../mcp/app.ts'
+import { makeMcpDeps } from '../mcp/deps.ts'
 import { todosApp } from '../todos/app.ts'
 import { usersApp } from '../users/app.ts'
 
@@ -31,6 +33,7 @@ afterAll(async () => {
 const APPS: Record<string, AnyApp> = {
   auth: authApp(makeAuthDeps(env, deps)),
   chat: chatApp(makeChatDeps(env, deps)),
+  mcp: mcpApp(makeMcpDeps(env, deps)),
   todos: todosApp(deps),
   users: usersApp(deps),
 }
@@ -41,6 +44,10 @@ const PUBLIC = new Set([
   'GET /openapi.json',
   'POST /api/v1/users/register',
   'POST /api/v1/users/login',
+  // Who may have a token, and from where.
+  'GET /.well-known/oauth-protected-resource/api/v1/mcp',
+  // 405, unless it becomes a socket: whose token comes in other places, see functions/mcp/socket.test.ts.
+  'GET /api/v1/mcp',
 ])
 const routes = Object.values(APPS).flatMap((app) =>
   describedRoutes(app).map(({ method, path, note }) => ({ name: `${method} ${path}`, app, method, path, note })),

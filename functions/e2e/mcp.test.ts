@@ -6,7 +6,9 @@ import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { serve } from '../../shared/http/serve.ts'
 import { newUser, testDeps, testEnvironment } from '../../shared/testing.ts'
+import { localApp } from '../local.ts'
 import { openSocket } from '../mcp/testing.ts'
 import { startFunction } from './process.ts'
 
@@ -87,5 +89,18 @@ describe('the process of the MCP function', () => {
     expect(answer.status).toBe(406)
     await expect.poll(() => loaded().length).toBeGreaterThan(0)
     await stop()
+  })
+})
+
+describe('the socket', () => {
+  it('is there on the one port of `npm start` too', async () => {
+    const { app, sockets } = localApp(world.env, world.deps)
+    const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets })
+    const { headers } = await newUser(world)
+    const { opened, ask, closed } = openSocket(`ws://127.0.0.1:${serving.port}/api/v1/mcp`, { headers })
+    await opened
+    expect(await ask(1, 'ping')).toMatchObject({ id: 1, result: {} })
+    await serving.drain({ lameDuck: 0 })
+    expect((await closed).code).toBe(1001)
   })
 })

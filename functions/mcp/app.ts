@@ -30,14 +30,17 @@ export type McpApp = ReturnType<typeof mcpApp>
 const MAX_BODY = 1024 * 1024
 
 const Message = z
-  .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int()]).optional() })
+  .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int(), z.null()]).optional() })
   .meta({ id: 'JsonRpcMessage', example: { jsonrpc: '2.0', id: 1, method: 'tools/list' } })
 
 const socket = {
   name: 'mcp_socket',
   summary: 'Speak MCP over a WebSocket (subprotocol `mcp`).',
-  description:
-    'The token comes in an `Authorization` header, in a second subprotocol `bearer.<token in base64url>`, or as `?ticket=` from `POST /api/v1/mcp/ticket`. Closes with 4401 when the token expires, 1001 when it is time to connect again. Without `Upgrade: websocket` the answer is 405: there is no event stream to GET.',
+  description: [
+    'The token comes in an `Authorization` header, in a second subprotocol `bearer.<token in base64url>`, or as `?ticket=` from',
+    '`POST /api/v1/mcp/ticket`. It closes with 4401 when the token expires, with 1001 when it is time to connect again. Without',
+    '`Upgrade: websocket` the answer is 405: there is no event stream to GET.',
+  ].join(' '),
   output: z.looseObject({}),
   errors: ['malformed', 'unauthenticated', 'forbidden', 'method_not_allowed'],
 } as const

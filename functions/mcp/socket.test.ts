@@ -4,10 +4,8 @@ import type { AddressInfo } from 'node:net'
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { serve } from '../../shared/http/serve.ts'
 import { createTodo } from '../../shared/operations/todos.ts'
 import { contextOf, newUser, type TestUser } from '../../shared/testing.ts'
-import { localApp } from '../local.ts'
 import { socketLimits, WebSocketServerTransport } from './socket-transport.ts'
 import { type McpWorld, openSocket, refused, startMcp, tokenFor } from './testing.ts'
 
@@ -124,17 +122,6 @@ describe('the handshake', () => {
     only.socket.close()
     await only.closed
     await expect.poll(async () => open(user, { at: small }).then(({ socket }) => socket.close())).toBeUndefined()
-  })
-
-  it('happens on the one port of `npm start` too', async () => {
-    const { app, sockets } = localApp(world.env, world.deps)
-    const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets })
-    const { headers } = await newUser(world)
-    const { opened, ask, closed } = openSocket(`ws://127.0.0.1:${serving.port}/api/v1/mcp`, { headers })
-    await opened
-    expect(await ask(1, 'ping')).toMatchObject({ id: 1, result: {} })
-    await serving.drain({ lameDuck: 0 })
-    expect((await closed).code).toBe(1001)
   })
 })
 

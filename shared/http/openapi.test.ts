@@ -184,6 +184,12 @@ describe('every answer', () => {
       expect((await ask(method, address, { conversation, headers })).status).toBe(200)
       expect((await ask(method, address, { conversation: id, headers })).status).toBe(404)
     }
+    const mcp = json({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, { ...headers, accept: 'application/json, text/event-stream' })
+    expect((await ask('POST', '/api/v1/mcp', mcp)).status).toBe(200)
+    expect((await ask('POST', '/api/v1/mcp', json({}))).status).toBe(401)
+    expect((await ask('GET', '/api/v1/mcp')).status).toBe(405)
+    expect((await ask('POST', '/api/v1/mcp/ticket', { headers })).status).toBe(201)
+    expect((await ask('GET', '/.well-known/oauth-protected-resource/api/v1/mcp')).status).toBe(404)
     expect([...covered].sort()).toEqual(operations.map(({ method, path }) => `${method} ${path}`).sort())
   })
 })
