@@ -7,10 +7,10 @@ import { signedIn } from '../../shared/http/authenticate.ts'
 import { annotate, serves } from '../../shared/http/route.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import { type SocketLimits, socketLimits } from './limits.ts'
 import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } from './metadata.ts'
 import { assertOrigin } from './origin.ts'
 import { offeredProtocols, socketActor } from './socket-token.ts'
-import type { SocketLimits } from './socket-transport.ts'
 import type { OpenSockets } from './sockets.ts'
 import { makeTickets, Ticket } from './tickets.ts'
 
@@ -26,8 +26,6 @@ export type McpDeps = AppDeps & {
   limits?: SocketLimits
 }
 export type McpApp = ReturnType<typeof mcpApp>
-
-const MAX_BODY = 1024 * 1024
 
 const Message = z
   .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int(), z.null()]).optional() })
@@ -60,21 +58,20 @@ const metadata = {
 } as const
 
 export function mcpApp(deps: McpDeps) {
-  const { db, clock, log, corsOrigins, sockets, maxSeconds, publicUrl, authorizationServer, limits } = deps
+  const { db, clock, log, corsOrigins, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
   const tickets = makeTickets(db, clock)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, corsOrigins, publicUrl)
     await next()
   })
-  const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: MAX_BODY }, deps)
+  const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: limits.payload }, deps)
   if (authorizationServer) app.use('/api/v1/mcp/*', pointToMetadata(publicUrl))
   return app
-    .get('/api/v1/mcp', serves(socket, { status: 101 }), async (c) => {
+    .get('/api/v1/mcp', serves(socket, { status: 101 }), checkOrigin, async (c) => {
       if (!isUpgrade(c)) {
         c.header('allow', 'POST')
         throw new AppError('method_not_allowed', 'Without an upgrade to a WebSocket, this address knows POST only.')
       }
-      assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, corsOrigins, publicUrl)
       offeredProtocols(c)
       sockets.assertRoom()
       const actor = await socketActor(c, { verifyToken: deps.verifyToken, tickets })

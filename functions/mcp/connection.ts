@@ -4,13 +4,14 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { errorFields, type Log } from '../../shared/http/log.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import type { SocketLimits } from './limits.ts'
 import { predecessorDialect } from './predecessor.ts'
 import { authInfoOf, createMcpServer } from './server.ts'
 import { PROTOCOL } from './socket-token.ts'
-import { type SocketLimits, socketLimits, WebSocketServerTransport } from './socket-transport.ts'
+import { WebSocketServerTransport } from './socket-transport.ts'
 import type { OpenSockets } from './sockets.ts'
 
-export type ConnectionOptions = { sockets: OpenSockets; log: Log; maxSeconds: number; limits?: SocketLimits }
+export type ConnectionOptions = { sockets: OpenSockets; log: Log; maxSeconds: number; limits: SocketLimits }
 
 /** Not all at once: clients that came together after a restart are to come back one by one. */
 const lifetime = (maxSeconds: number) => maxSeconds * (0.8 + 0.15 * Math.random()) * 1000
@@ -19,7 +20,7 @@ const lifetime = (maxSeconds: number) => maxSeconds * (0.8 + 0.15 * Math.random(
 export function connect(
   [request, socket, head]: [IncomingMessage, Duplex, Buffer],
   ctx: UserContext,
-  { sockets, log, maxSeconds, limits = socketLimits }: ConnectionOptions,
+  { sockets, log, maxSeconds, limits }: ConnectionOptions,
 ): void {
   serverFor(limits).handleUpgrade(request, socket, head, (webSocket) => {
     const transport = new WebSocketServerTransport(webSocket, { authInfo: authInfoOf(ctx.actor), limits, dialect: predecessorDialect })

@@ -12,25 +12,7 @@ import {
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
 import { type RawData, WebSocket } from 'ws'
-
-/** Milliseconds, unless said otherwise. */
-export type SocketLimits = typeof socketLimits
-export const socketLimits = {
-  /** Bytes of a message; ws itself closes with 1009 above. */
-  payload: 1024 * 1024,
-  /** Requests that may run at once; one more is refused, not run. */
-  inFlight: 32,
-  /** Bytes that may wait for a client that does not read; above, it is let go with 1013. */
-  buffered: 4 * 1024 * 1024,
-  /** Unreadable messages in a row; then it is let go with 1008. */
-  faults: 10,
-  /** Between two pings. Who has given no sign of life from one to the next is gone. */
-  ping: 25_000,
-  /** What running calls have to end, once the connection is to close. */
-  leave: 15_000,
-  /** What the other side has to answer a close. */
-  farewell: 4_000,
-}
+import { type SocketLimits, socketLimits } from './limits.ts'
 
 /** An older way to ask, if the message is in one: the request that is meant, and how its answer is to be said. */
 export type Dialect = (message: object) => { request: JSONRPCRequest; say: (response: JSONRPCResponse) => object } | undefined

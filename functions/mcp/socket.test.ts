@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { createTodo } from '../../shared/operations/todos.ts'
 import { contextOf, newUser, type TestUser } from '../../shared/testing.ts'
-import { socketLimits, WebSocketServerTransport } from './socket-transport.ts'
+import { socketLimits } from './limits.ts'
+import { WebSocketServerTransport } from './socket-transport.ts'
 import { type McpWorld, openSocket, refused, startMcp, tokenFor } from './testing.ts'
 
 const world = await startMcp()

@@ -10,7 +10,7 @@ import { ACCESS_TOKEN_TYPE } from '../../shared/identity/tokens.ts'
 import { SECRET, type TestUser, testDeps } from '../../shared/testing.ts'
 import { mcpApp } from './app.ts'
 import { makeMcpDeps } from './deps.ts'
-import { type SocketLimits, socketLimits } from './socket-transport.ts'
+import { type SocketLimits, socketLimits } from './limits.ts'
 
 export type McpWorld = Awaited<ReturnType<typeof startMcp>>
 

@@ -30,7 +30,12 @@ export function takeUpgrade(c: Context, take: TakeOver): Response {
   const upgrade = upgrades.get(c.env ?? {})
   if (!upgrade || upgrade.taken) throw new Error('there is no upgrade to take')
   upgrade.taken = true
-  take(upgrade.request, upgrade.socket, upgrade.head)
+  try {
+    take(upgrade.request, upgrade.socket, upgrade.head)
+  } catch (error) {
+    upgrade.socket.destroy()
+    throw error
+  }
   return c.body(null)
 }
 
