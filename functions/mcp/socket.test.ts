@@ -81,9 +81,9 @@ describe('the handshake', () => {
     const first = openSocket(`${world.socketUrl}?ticket=${spent}`)
     await first.opened
     first.socket.close()
-    const late = await newTicket(headers)
-    await world.deps.db
-      .$executeRaw`UPDATE mcp_tickets SET expires_at = now() - interval '1 second' WHERE actor->>'userId' = ${headersOwner(token)}`
+    const slow = await newUser(world)
+    const late = await newTicket(slow.headers)
+    await world.deps.db.$executeRaw`UPDATE mcp_tickets SET expires_at = now() - interval '1 second' WHERE actor->>'userId' = ${slow.id}`
     const cases: [number, Parameters<typeof refused>][] = [
       [401, [world.socketUrl]],
       [401, [world.socketUrl, { headers: { authorization: 'Bearer nonsense' } }]],
@@ -299,8 +299,3 @@ describe('the transport', () => {
     http.close()
   })
 })
-
-/** The `sub` of a token. */
-function headersOwner(token: string): string {
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).sub
-}
