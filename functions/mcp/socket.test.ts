@@ -102,6 +102,9 @@ describe('the handshake', () => {
       expect(answer).toMatchObject({ status, headers: { 'content-type': 'application/problem+json' }, body: { status } })
       if (status === 401) expect(answer.headers['www-authenticate']).toMatch(/^Bearer/)
     }
+    expect(await refused(`${world.socketUrl}/nowhere`, { headers: { ...headers, host: 'localhost/api/v1/mcp?' } })).toMatchObject({
+      status: 400,
+    })
     expect(JSON.stringify(world.lines)).not.toContain(spent)
   })
 

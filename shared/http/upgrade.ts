@@ -47,14 +47,20 @@ export async function answerUpgrade(fetch: AnyApp['fetch'], request: IncomingMes
   const env = { incoming: request }
   upgrades.set(env, upgrade)
   try {
-    const url = `http://${request.headers.host ?? 'localhost'}${request.url}`
-    const response = URL.canParse(url)
-      ? await fetch(new Request(url, { headers: headersOf(request) }), env)
-      : new Response(null, { status: 400 })
+    const url = urlOf(request)
+    const response = url ? await fetch(new Request(url, { headers: headersOf(request) }), env) : new Response(null, { status: 400 })
     if (!upgrade.taken) await write(socket, response)
   } catch {
     socket.destroy()
   }
+}
+
+/** RFC 9110, section 7.2: a name or an address, and a port. Anything else could move the path. */
+const HOST = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i
+
+function urlOf({ headers: { host = 'localhost' }, url = '' }: IncomingMessage): string | undefined {
+  const whole = `http://${host}${url}`
+  return HOST.test(host) && url.startsWith('/') && URL.canParse(whole) ? whole : undefined
 }
 
 function headersOf({ headersDistinct }: IncomingMessage): Headers {
