@@ -1,8 +1,7 @@
 // What the model is told about its task, and how the past and the tools look to it.
 import type { ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions'
-import { z } from 'zod'
 import type { StoredCall } from '../../shared/operations/conversations.ts'
-import type { Tool } from '../../shared/operations/tools.ts'
+import { inputSchemaOf, type Tool } from '../../shared/operations/tools.ts'
 import { brief } from './brief.ts'
 import type { PastMessage } from './journal.ts'
 import { estimateTokens } from './limits.ts'
@@ -26,23 +25,13 @@ const described = new WeakMap<Tool, ChatCompletionTool>()
 export function describeTool(tool: Tool): ChatCompletionTool {
   const known = described.get(tool)
   if (known) return known
-  const { name, summary, description, input } = tool.spec
-  const {
-    $schema: _,
-    example: __,
-    ...parameters
-  } = z.toJSONSchema(input, { io: 'input', override: ({ jsonSchema }) => withoutPattern(jsonSchema) })
+  const { name, summary, description } = tool.spec
   const fresh: ChatCompletionTool = {
     type: 'function',
-    function: { name, description: [summary, description].filter(Boolean).join(' '), parameters },
+    function: { name, description: [summary, description].filter(Boolean).join(' '), parameters: inputSchemaOf(tool) },
   }
   described.set(tool, fresh)
   return fresh
-}
-
-/** A format says it shorter. */
-function withoutPattern(schema: { format?: string | undefined; pattern?: string | undefined }): void {
-  if (schema.format) delete schema.pattern
 }
 
 /** An assistant's turn as the model server wants it back: its calls, each followed by its result. */

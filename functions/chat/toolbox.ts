@@ -8,7 +8,7 @@ import type { StoredCall } from '../../shared/operations/conversations.ts'
 import { endedBy, UNCONFIRMED_ENDINGS } from '../../shared/operations/endings.ts'
 import { asAppError } from '../../shared/operations/failure.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
-import { type Tool, toolsFor } from '../../shared/operations/tools.ts'
+import { type Tool, toolsFor, withModelDefaults } from '../../shared/operations/tools.ts'
 import type { Emit } from './events.ts'
 import type { ChatLimits } from './limits.ts'
 import { storable } from './storable.ts'
@@ -45,7 +45,7 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
       const tool = tools.find(({ spec }) => spec.name === name)
       if (!tool)
         throw new AppError('not_found', `There is no such tool here. The tools are: ${tools.map(({ spec }) => spec.name).join(', ')}.`)
-      const input = tool.spec.input.safeParse(parsed)
+      const input = tool.spec.input.safeParse(typeof given === 'string' ? withModelDefaults(tool, parsed) : parsed)
       if (!input.success) throw asInvalid(input.error)
       return { call, tool, input: input.data }
     } catch (error) {

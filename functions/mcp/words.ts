@@ -56,6 +56,7 @@ export function failureInWords({ kind, message, issues = [], retryAfter }: AppEr
     case 'internal':
       return `${message} Trying again is unlikely to help: tell the user, with this reference: ${reference}`
     case 'conflict':
+    case 'bad_gateway':
     case 'too_large':
     case 'method_not_allowed':
     case 'unsupported_media_type':
