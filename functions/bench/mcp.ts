@@ -1,0 +1,85 @@
+// What open MCP sockets cost, and how long a call takes while some of them are busy.
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { bundle, end, quantile, residentMemory, startProcess, type World } from './world.ts'
+
+const OPEN = 500
+const ACTIVE = 100
+
+export async function mcpSockets({ db, environment, user, authorization }: World, seconds: number) {
+  await db.todo.createMany({
+    data: Array.from({ length: 20 }, (_, index) => ({ id: crypto.randomUUID(), userId: user.id, title: `Todo ${index}` })),
+  })
+  const { child, pid, url } = await startProcess(bundle('mcp'), environment)
+  const address = `${url.replace('http', 'ws')}/api/v1/mcp`
+  try {
+    // The first connection loads the SDK: that is paid once, not a connection.
+    const first = await connect(address, authorization)
+    await call(first, 0)
+    const before = await residentMemory(pid)
+    const sockets: WebSocket[] = []
+    while (sockets.length < OPEN) sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => connect(address, authorization)))))
+    await sleep(1_000)
+    const idle = (await residentMemory(pid)) - before
+
+    const paced = (await Promise.all(sockets.slice(0, ACTIVE).map((socket) => callOnceASecond(socket, seconds)))).flat()
+    const [alone] = sockets
+    const flat = alone ? await callWithoutPause(alone, seconds / 2) : []
+    for (const socket of [first, ...sockets]) socket.terminate()
+    return [
+      {
+        what: `mcp, ${OPEN} idle sockets`,
+        ratio: idle / 60,
+        figures: `${idle.toFixed(0)} MB, ${((idle / OPEN) * 1024).toFixed(0)} KB each (at most 60 MB)`,
+      },
+      {
+        what: `mcp, a call on ${ACTIVE} active of ${OPEN} open sockets`,
+        ratio: quantile(paced, 0.99) / 50,
+        figures: `p50 ${quantile(paced, 0.5).toFixed(1)} ms, p99 ${quantile(paced, 0.99).toFixed(1)} ms (at most 50 ms), one call a second each`,
+      },
+      {
+        what: 'mcp, calls on one socket',
+        ratio: Number.NaN,
+        figures: `${((flat.length * 1000) / flat.reduce((sum, ms) => sum + ms, 0)).toFixed(0)} a second, p99 ${quantile(flat, 0.99).toFixed(1)} ms`,
+      },
+    ]
+  } finally {
+    await end(child)
+  }
+}
+
+async function connect(address: string, authorization: string): Promise<WebSocket> {
+  const socket = new WebSocket(address, ['mcp'], { headers: { authorization } })
+  await once(socket, 'open')
+  const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'bench', version: '1' } }
+  socket.send(JSON.stringify({ jsonrpc: '2.0', id: 'start', method: 'initialize', params }))
+  await once(socket, 'message')
+  socket.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }))
+  return socket
+}
+
+/** Lists 20 todos. Milliseconds. */
+async function call(socket: WebSocket, id: number): Promise<number> {
+  const begun = performance.now()
+  socket.send(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'list_tasks', arguments: {} } }))
+  await once(socket, 'message')
+  return performance.now() - begun
+}
+
+async function callOnceASecond(socket: WebSocket, seconds: number): Promise<number[]> {
+  const times: number[] = []
+  await sleep(Math.random() * 1_000)
+  for (let id = 1; id <= seconds; id++) {
+    const ms = await call(socket, id)
+    times.push(ms)
+    await sleep(Math.max(0, 1_000 - ms))
+  }
+  return times
+}
+
+async function callWithoutPause(socket: WebSocket, seconds: number): Promise<number[]> {
+  const times: number[] = []
+  for (const until = performance.now() + seconds * 1_000; performance.now() < until; ) times.push(await call(socket, times.length + 1_000))
+  return times
+}
