@@ -172,14 +172,16 @@ describe('a malicious or broken model', () => {
           { name: 'add_task', arguments: { title: '' } },
           { name: 'add_task', arguments: { title: 'x'.repeat(1_000_000) } },
           { name: 'add_task', arguments: '{"title":"nul \\u0000 and \\ud800"}' },
+          // Deep enough for PostgreSQL to refuse it, not for JSON.stringify.
+          { name: 'add_task', arguments: `{"title":"deep","tags":${'['.repeat(5500)}${']'.repeat(5500)}}` },
         ],
       },
       { calls: [{ name: 'add_task', arguments: { title: 'Right' } }] },
       { text: 'At last.' },
     ])
-    expect(reply.tool_calls.map(({ is_error }) => is_error)).toEqual([true, true, true, true, true, true, false])
+    expect(reply.tool_calls.map(({ is_error }) => is_error)).toEqual([true, true, true, true, true, true, true, false])
     expect(JSON.stringify(reply).length).toBeLessThan(10_000)
-    expect(toolResults().join('\n')).toMatch(/no such tool[\s\S]*not a JSON object[\s\S]*title[\s\S]*16000 characters/)
+    expect(toolResults().join('\n')).toMatch(/no such tool[\s\S]*not a JSON object[\s\S]*title[\s\S]*16000 characters[\s\S]*deeper than/)
   })
 
   it('is stopped after 24 calls and after 8 turns, and the answer says what was done', async () => {
@@ -232,6 +234,14 @@ describe('a malicious or broken model', () => {
     const reply = await play((_, turn) => (turn < 6 ? turnOf(ids, turn) : { text: 'Done.' }), 'go', user)
     expect(await left(user)).toBeGreaterThanOrEqual(3)
     expect(reply.response).toContain('Shall I go ahead?')
+  })
+
+  it('hides nothing from the question: not behind an id in capitals, not behind another field', async () => {
+    const user = await newUser(world)
+    const ids = await todosOf(user, ['A', 'B', 'C', 'D'])
+    const calls = ids.map((id) => ({ name: 'update_task', arguments: { todo_id: id.toUpperCase(), completed: true, title: 'Mine now' } }))
+    const { response } = await play([{ calls }, { text: '' }], 'go', user)
+    expect(response).toContain('This would complete and change 4 todos: “A”, “B”, “C” and “D”.')
   })
 
   it('cannot confirm for the user, nor can a user with something else, nor later', async () => {
@@ -341,6 +351,13 @@ describe("a model server's failures", () => {
     expect((await send(user, 'hi', { to })).status).toBe(200)
     await poor.deps.db.$disconnect()
   })
+
+  it.each([-1_000_000, 1e15, 'many', null])('cost what they can cost, whatever the server says: %o', async (total_tokens) => {
+    const { user } = await play([{ text: 'Hello.', usage: { total_tokens } }])
+    const spent = await world.deps.db.chatUsage.findUnique({ where: { userId: user.id } })
+    expect(spent?.tokens).toBeGreaterThan(500)
+    expect(spent?.tokens).toBeLessThan(10_000)
+  })
 })
 
 /** The parts of a UI message stream; comments are left out. */
@@ -392,6 +409,22 @@ describe('streaming', () => {
       expect(await left(user)).toBe(1)
     },
   )
+
+  it.each([
+    ['the same index', 0],
+    ['none', undefined],
+  ])('understands calls with %s, told apart by their ids', async (_, index) => {
+    const user = await newUser(world)
+    const call = (id: string, title: string) => [
+      { tool_calls: [{ index, id, type: 'function', function: { name: 'add_task', arguments: '{"title":' } }] },
+      { tool_calls: [{ index, function: { arguments: `"${title}"}` } }] },
+    ]
+    const nothing = { content: '', tool_calls: null }
+    model.play([{ deltas: [nothing, ...call('a', 'A'), ...call('b', 'B')] }, { text: 'Done.', deltas: [nothing] }])
+    const parts = partsOf(await (await send(user, 'x', { stream: true })).text())
+    const added = parts.filter(({ type }) => type === 'tool-output-available').map(({ output }) => output)
+    expect(added).toMatchObject([{ title: 'A' }, { title: 'B' }])
+  })
 
   it('keeps the connection alive, and stops the model when the reader goes away', async () => {
     const patient = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, keepAlive: 20 }))

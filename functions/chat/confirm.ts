@@ -10,7 +10,8 @@ import type { Call, Toolbox } from './toolbox.ts'
 
 const YES =
   /^(yes|y|yep|yeah|yup|ye|sure( thing)?|ok(ay)?|confirm(ed)?|do it|go( ahead| on| for it)|please do|proceed|correct|right|absolutely|definitely|of course|i am sure|i'?m sure)\b([\s,.!]+(please|pls|do (it|so|that)|go ahead|(delete|remove|complete|finish) (them|it|those|these|all( of (them|it))?|everything)|all of them|i('| a)?m sure|i am sure|confirm(ed)?|thanks|thank you))*[\s.!]*$/i
-const NO = /^(no|n|nope|nah|never ?mind|cancel( (it|that))?|stop|don'?t|do not|leave (it|them)|forget (it|that)|keep (it|them))\b[^?]*$/i
+const NO =
+  /^(no|n|nope|nah|never ?mind|cancel( (it|that))?|stop|don'?t|do not|leave (it|them)|forget (it|that)|keep (it|them)|neither( of them)?|none( of (them|those|these))?)\b[^?]*$/i
 
 export const isYes = (message: string) => YES.test(message.trim())
 export const isNo = (message: string) => NO.test(message.trim())
@@ -39,9 +40,16 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
   ].join(' ')
 }
 
-/** The titles of the todos that calls are about; one that is gone has none. */
+/** The titles of the todos that calls are about, by their ids as the calls spell them; one that is gone has none. */
 export async function titlesOf(ctx: UserContext, calls: readonly Call[]): Promise<Map<string, string>> {
   const ids = calls.map(({ arguments: given }) => String(given.todo_id))
-  const todos = await Promise.all(ids.map((todo_id) => getTodo(ctx, { todo_id }).catch(() => undefined)))
-  return new Map(todos.flatMap((todo) => (todo ? [[todo.id, todo.title]] : [])))
+  const titled = await Promise.all(
+    ids.map(async (todo_id) =>
+      getTodo(ctx, { todo_id }).then(
+        ({ title }): [string, string][] => [[todo_id, title]],
+        () => [],
+      ),
+    ),
+  )
+  return new Map(titled.flat())
 }

@@ -33,6 +33,8 @@ export type AskModel = (question: Question) => Promise<ModelAnswer>
 /** Characters of text and calls of one answer that are read at all: a server need not keep to the limit of tokens it was given. */
 const MAX_TEXT = 64_000
 const MAX_CALLS = 100
+/** Tokens that one answer can cost, with all that was asked. */
+const MAX_TOKENS = 10_000_000
 
 /** @throws AppError `bad_gateway` or `unavailable`; whatever the signal's reason is, when it aborts */
 export function makeModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatLimits): AskModel {
@@ -96,36 +98,51 @@ function readCompletion({ choices, usage }: ChatCompletion, limits: ChatLimits):
   return {
     text: String(message.content ?? message.refusal ?? '').slice(0, MAX_TEXT),
     calls: calls.slice(0, MAX_CALLS).map((call) => ({ name: String(call.name), arguments: asText(call.arguments, limits) })),
-    tokens: usage?.total_tokens,
+    tokens: tokensIn(usage),
   }
 }
 
 async function readStream(stream: Stream<ChatCompletionChunk>, onText: (text: string) => void, limits: ChatLimits): Promise<ModelAnswer> {
   const answer: ModelAnswer = { text: '', calls: [], tokens: undefined }
-  const calls = new Map<number, { name: string; arguments: string }>()
+  const calls: StreamedCall[] = []
   let finished = false
   for await (const { choices, usage } of stream) {
-    answer.tokens = usage?.total_tokens ?? answer.tokens
+    answer.tokens = tokensIn(usage) ?? answer.tokens
     const choice = choices?.[0]
     if (!choice) continue
-    const { content, refusal, tool_calls = [] } = choice.delta ?? {}
+    const { content, refusal, tool_calls } = choice.delta ?? {}
     const text = content ?? refusal ?? ''
     if (text && answer.text.length < MAX_TEXT) {
       answer.text += text
       onText(text)
     }
-    for (const { index, function: part } of tool_calls) {
-      if (!calls.has(index) && calls.size >= MAX_CALLS) continue
-      const call = calls.get(index) ?? { name: '', arguments: '' }
-      calls.set(index, call)
-      call.name ||= part?.name ?? ''
-      if (call.arguments.length <= limits.arguments) call.arguments += part?.arguments ?? ''
-    }
+    for (const part of tool_calls ?? []) addPart(calls, part, limits)
     finished ||= choice.finish_reason !== null && choice.finish_reason !== undefined
   }
   // A stream that ends without saying why was cut: half a call must not run.
   if (!finished) throw cut()
-  return { ...answer, calls: [...calls.values()] }
+  return { ...answer, calls: calls.map((call) => ({ name: call.name, arguments: call.arguments })) }
+}
+
+type StreamedCall = { index: number | undefined; id: string | undefined; name: string; arguments: string }
+type Part = ChatCompletionChunk.Choice.Delta.ToolCall
+
+/** Not every server counts its calls: a new id begins a new call as well as a new index does. */
+function addPart(calls: StreamedCall[], { index, id, function: part }: Part, limits: ChatLimits): void {
+  let call = calls.findLast((known) => known.index === index)
+  if (!call || (id && call.id && id !== call.id)) {
+    if (calls.length >= MAX_CALLS) return
+    call = { index, id, name: '', arguments: '' }
+    calls.push(call)
+  }
+  call.name ||= part?.name ?? ''
+  if (call.arguments.length <= limits.arguments) call.arguments += part?.arguments ?? ''
+}
+
+/** What a server says that its answer cost, if that can be true: it is taken from the user's budget. */
+function tokensIn(usage: { total_tokens?: unknown } | null | undefined): number | undefined {
+  const tokens = usage?.total_tokens
+  return typeof tokens === 'number' && Number.isInteger(tokens) && tokens > 0 && tokens <= MAX_TOKENS ? tokens : undefined
 }
 
 /** Some servers send the object itself instead of its JSON. One character too many is enough to be refused. */

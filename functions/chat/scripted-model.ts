@@ -14,6 +14,10 @@ export type Turn = {
   hangs?: boolean
   /** Streams what it has, then cuts the connection, or ends as if that was all. */
   cuts?: 'connection' | 'answer'
+  /** Streams these deltas as they are before everything else. */
+  deltas?: object[]
+  /** What it says that it cost. */
+  usage?: object
 }
 const Request = z.object({
   stream: z.boolean().optional(),
@@ -69,7 +73,12 @@ function complete(response: ServerResponse, turn: Turn): void {
   const message = { role: 'assistant', content: turn.text ?? null, ...(turn.calls ? { tool_calls: functionsOf(turn) } : {}) }
   response.writeHead(200, { 'content-type': 'application/json' })
   response.end(
-    JSON.stringify({ id: 'x', object: 'chat.completion', choices: [{ index: 0, message, finish_reason: reasonOf(turn) }], usage }),
+    JSON.stringify({
+      id: 'x',
+      object: 'chat.completion',
+      choices: [{ index: 0, message, finish_reason: reasonOf(turn) }],
+      usage: turn.usage ?? usage,
+    }),
   )
 }
 
@@ -79,6 +88,7 @@ function stream(response: ServerResponse, turn: Turn): void {
     response.write(
       `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }], ...more })}\n\n`,
     )
+  for (const delta of turn.deltas ?? []) send(delta)
   for (const piece of turn.text?.match(/.{1,5}/gs) ?? []) send({ content: piece })
   for (const [index, call] of functionsOf(turn).entries()) {
     const { name, arguments: given } = call.function
@@ -88,7 +98,7 @@ function stream(response: ServerResponse, turn: Turn): void {
   // What was written has to arrive first.
   if (turn.cuts === 'answer') return void response.end()
   if (turn.cuts === 'connection') return void response.write(': cut\n\n', () => setImmediate(() => response.destroy()))
-  send({}, reasonOf(turn), { usage })
+  send({}, reasonOf(turn), { usage: turn.usage ?? usage })
   response.end('data: [DONE]\n\n')
 }
 

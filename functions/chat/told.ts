@@ -36,13 +36,16 @@ export function tellDone(calls: readonly StoredCall[], known: ReadonlyMap<string
 export function askToConfirm(calls: readonly Call[], titles: ReadonlyMap<string, string>): string {
   const phrases = new Map<string, string[]>()
   for (const { name, arguments: given } of calls) {
-    const verb = name === 'delete_task' ? 'delete' : 'complete'
+    const verb = name === 'delete_task' ? 'delete' : Object.keys(given).some((key) => !ENDING.has(key)) ? 'complete and change' : 'complete'
     const title = titles.get(String(given.todo_id))
     phrases.set(verb, [...(phrases.get(verb) ?? []), title === undefined ? 'a todo' : quoted(title)])
   }
   const all = [...phrases].map(([verb, named]) => `${verb} ${named.length} ${named.length === 1 ? 'todo' : 'todos'}: ${enumerate(named)}`)
   return `This would ${all.join('; and ')}. Nothing of it is done yet. Shall I go ahead? (yes / no)`
 }
+
+/** What a call needs that completes a todo and nothing else. */
+const ENDING = new Set(['todo_id', 'completed'])
 
 export const quoted = (title: string) => `“${title}”`
 

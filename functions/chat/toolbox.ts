@@ -120,9 +120,21 @@ const HELD =
 
 function parseArguments(text: string, limit: number): Record<string, unknown> {
   if (text.length > limit) throw new AppError('too_large', `The arguments must have ${limit} characters at the most.`)
+  let given: Record<string, unknown>
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(text || '{}'))
+    given = z.record(z.string(), z.unknown()).parse(JSON.parse(text || '{}'))
   } catch (cause) {
     throw new AppError('malformed', 'The arguments are not a JSON object.', { cause })
   }
+  // What reads them later, here and in PostgreSQL, goes down level by level and would run out of stack.
+  if (isDeeper(given, DEEPEST)) throw new AppError('malformed', `The arguments are nested deeper than ${DEEPEST} levels.`)
+  return given
+}
+
+/** Levels of nesting: twice as many as any tool could want. */
+const DEEPEST = 8
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false
+  return levels === 0 || Object.values(value).some((part) => isDeeper(part, levels - 1))
 }
