@@ -2,11 +2,12 @@
 // becomes a question, deleting more than one waits for a yes.
 import { add } from './add.ts'
 import { change, end, update } from './change.ts'
+import { dayAfter, today } from './dates.ts'
 import type { Intent } from './intent.ts'
 import { list } from './list.ts'
 import type { Said, Scene } from './run.ts'
 import { takeTags } from './slots.ts'
-import { HELLO, HELP, UNCLEAR, WELCOME } from './wording.ts'
+import { HELLO, HELP, NOTHING, UNCLEAR, WELCOME } from './wording.ts'
 
 /** Does what one clause wants, and returns what to say about it. */
 export async function act(scene: Scene, intent: Intent, said: Said): Promise<string> {
@@ -17,6 +18,8 @@ export async function act(scene: Scene, intent: Intent, said: Said): Promise<str
       return HELLO
     case 'thanks':
       return WELCOME
+    case 'nothing':
+      return NOTHING
     case 'unclear':
       return UNCLEAR
     case 'add':
@@ -31,7 +34,7 @@ export async function act(scene: Scene, intent: Intent, said: Said): Promise<str
     case 'rename':
       return update(scene, said, intent.target, () => ({ title: said.unmask(intent.title) }), 'Renamed it to')
     case 'describe':
-      return update(scene, said, intent.target, () => ({ description: said.unmask(intent.description) }))
+      return update(scene, said, intent.target, () => ({ description: said.unmask(intent.description) }), 'Noted it on')
     case 'clear':
       return update(scene, said, intent.target, () => ({
         [intent.field]: null,
@@ -40,6 +43,12 @@ export async function act(scene: Scene, intent: Intent, said: Said): Promise<str
     case 'untag': {
       const gone = new Set(takeTags(/#/.test(intent.tags) ? intent.tags : intent.tags.replace(/^the\s+/i, '')).tags)
       return update(scene, said, intent.target, ({ tags }) => ({ tags: tags.filter((tag) => !gone.has(tag)) }))
+    }
+    case 'shift': {
+      // What is late is put off from today.
+      const base = today(scene.moment.now, scene.moment.zone)
+      const from = (day: string | null) => (day !== null && day > base ? day : base)
+      return update(scene, said, intent.target, ({ due_date }) => ({ due_date: dayAfter(from(due_date), intent.days) }))
     }
     case 'change':
       return change(scene, intent.text, intent.weak ?? false, said)

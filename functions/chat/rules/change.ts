@@ -1,18 +1,19 @@
 // Completing, reopening, deleting and changing what is there.
 import { UNCONFIRMED_ENDINGS } from '../../../shared/operations/endings.ts'
 import type { Todo } from '../../../shared/operations/todo-schemas.ts'
+import { enumerate, quoted } from '../told.ts'
 import { add } from './add.ts'
 import type { Intent } from './intent.ts'
 import { ask, fieldsOf, run, type Said, type Scene, targetsOf } from './run.ts'
-import { type Slots, takeSlots } from './slots.ts'
-import type { Target } from './targets.ts'
+import { type Moment, type Slots, takeSlots } from './slots.ts'
+import { isEvery, type Target } from './targets.ts'
 import { changed } from './wording.ts'
 
 /** Completes, reopens or deletes. */
 export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complete' | 'reopen' | 'delete' }>, said: Said): Promise<string> {
   const { kind, weak } = intent
   // "finish the report by friday" is a plan.
-  if (weak && kind === 'complete' && !said.chosen && (await takeSlots(intent.target, scene.moment)).when)
+  if (weak && kind === 'complete' && !said.chosen && !isEvery(intent.target) && (await takeSlots(intent.target, scene.moment)).when)
     return add(scene, said.clause, false, said)
   const target = await targetsOf(scene, said, intent.target, kind)
   if (target.kind === 'none' && weak && kind === 'delete') return add(scene, said.clause, false, said)
@@ -28,6 +29,8 @@ export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complet
     scene.waiting.push(...calls)
     return ''
   }
+  if (kind === 'reopen' && target.todos.every(({ completed }) => !completed))
+    return `${enumerate(target.todos.map(({ title }) => quoted(title)))} is not done: there is nothing to reopen.`
   const { done, todos, errors } = await run(scene, calls)
   const ended = kind === 'delete' ? target.todos.filter(({ id }) => done.some((call) => call.arguments.todo_id === id)) : todos
   const verb = { complete: 'Completed', reopen: 'Reopened', delete: 'Deleted' }[kind]
@@ -36,8 +39,8 @@ export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complet
 
 /** Changes what a clause's slots say. */
 export async function change(scene: Scene, text: string, weak: boolean, said: Said): Promise<string> {
-  const slots = await takeSlots(text, scene.moment)
-  const reference = slots.rest.replace(/\s+(?:to|as|for|on|at|by|with|is|due|and|until|a|an|be|from)$/i, '')
+  const { slots, rest } = await readChange(text, scene.moment)
+  const reference = rest.replace(/\s+(?:to|as|for|on|at|by|with|is|due|and|until|a|an|be|from)$/i, '')
   if (!slots.when && !slots.priority && slots.tags.length === 0) {
     const [, target, title] = /^(.+?)\s+(?:to|into|with|by)\s+(.+)$/i.exec(text) ?? []
     if (target && title) return update(scene, said, target, () => ({ title: said.unmask(title) }), 'Renamed it to')
@@ -51,6 +54,17 @@ export async function change(scene: Scene, text: string, weak: boolean, said: Sa
     ...fieldsOf({ ...slots, when: slots.when && keepDay(slots.when, todo) }, scene.moment),
     ...(slots.tags.length > 0 ? { tags: [...new Set([...todo.tags, ...slots.tags])] } : {}),
   }))
+}
+
+/** In "everything due today to tomorrow" the day before the last "to" says which, and the one after it where to. */
+async function readChange(text: string, moment: Moment): Promise<{ slots: Slots; rest: string }> {
+  const [, which, where] = /^(.+)\s+(?:to|until|till|for)\s+(.+)$/i.exec(text) ?? []
+  if (which && where && isEvery(which)) {
+    const slots = await takeSlots(where, moment)
+    if (slots.when) return { slots, rest: which }
+  }
+  const slots = await takeSlots(text, moment)
+  return { slots, rest: slots.rest }
 }
 
 /** A time alone moves a todo within its day. */

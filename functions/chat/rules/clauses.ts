@@ -4,7 +4,7 @@ import { correctVerb, correctWords } from './spelling.ts'
 const GREETING =
   /^(?:hey|hi|hello|yo|good (?:morning|afternoon|evening))(?: there)?(?:\s*[,!.]+\s*|\s+(?=(?:please|pls|can|could|would|will|add|create|show|list|delete|remove|mark|remind|what|i)\b))/i
 const COURTESY =
-  /^(?:please|pls|plz|plese|pleas|plaese|pleae|kindly|just|also|okay|ok|so|um+|uh+|oh|well|alright|now|and|then|next|finally|could (?:you|u|ya)|can (?:you|u|ya|i|we)|would (?:you|u)(?: mind)?|will (?:you|u)|do you mind|i(?:['’]d| would) (?:like|love|want)(?: (?:you|u))? to|i (?:want|need) (?:you|u) to|i wanna(?= (?:see|add|delete))|i want to(?= (?:see|view|add|create|delete|remove|mark|complete|list|know)\b)|let['’]?s|help me(?: to)?|go ahead and|be so kind (?:as|and) to|do me a favou?r and|quickly)(?![\p{L}\p{N}'’])[\s,:!.-]*/iu
+  /^(?:please|pls|plz|plese|pleas|plaese|pleae|kindly|just|also|okay|ok|so|um+|uh+|oh|well|alright|now|and|then|next|finally|actually|oops|whoops|(?:sorry|no|wait|no wait|hmm+)(?=\s*,)|could (?:you|u|ya)(?: maybe)?|can (?:you|u|ya|i|we)(?: maybe)?|would (?:you|u)(?: mind)?|will (?:you|u)|do you mind|i(?:['’]d| would) (?:like|love|want)(?: (?:you|u))? to|i (?:want|need) (?:you|u) to|i wanna(?= (?:see|add|delete))|i want to(?= (?:see|view|add|create|delete|remove|mark|complete|list|know)\b)|let['’]?s|help me(?: to)?|go ahead and|be so kind (?:as|and) to|do me a favou?r and|quickly)(?![\p{L}\p{N}'’])[\s,:!.-]*/iu
 const THANKS =
   /[\s,.!]*(?:\b(?:please|pls|plz|thanks?(?: a lot| so much| in advance| you(?: (?:so|very) much)?)?|thx|ty|cheers|for me|(?:will|would|can|could) (?:you|u)|if (?:you can|possible)|when you can|ok|okay)|:\)|:-\))[\s.!?]*$/i
 
@@ -25,11 +25,19 @@ const WEAK = '(?:mark|complete|finish|move|show|list|set|tag|make|check\\s+off|t
 const ADDS = /^(?:add|create|new|remind|remember|put|i\s+(?:need|have|must|should)|todo|task|don['’]?t\s+forget)\b/i
 
 export function splitClauses(masked: string): string[] {
-  const sentences = masked
+  const sentences = withoutNumbers(masked)
     .split(/\n+|;\s*|(?<=[\p{L}\p{N}\ue000-\uf8ff)])[.!?]+\s+(?=\S)/u)
     .map((sentence) => correctWords(withoutCourtesy(sentence)))
     .filter((sentence) => /[\p{L}\p{N}\p{Extended_Pictographic}\ue000-\uf8ff#?]/u.test(sentence))
   return sentences.flatMap(splitSentence).map((clause) => correctVerb(withoutCourtesy(clause)).trim())
+}
+
+/** "1. wash the car 2. cook": each on a line of its own, without its number. */
+function withoutNumbers(text: string): string {
+  const marks = [...text.matchAll(/(?<=^|[\s:,;])(\d{1,2})[.)]\s+(?=\S)/g)]
+  if (marks.length < 2 || marks.some(([, number], index) => Number(number) !== index + 1)) return text
+  let place = 0
+  return text.replace(/(?<=^|[\s:,;])\d{1,2}[.)]\s+(?=\S)/g, () => (place++ === 0 ? '' : '\n'))
 }
 
 function splitSentence(sentence: string): string[] {

@@ -54,7 +54,17 @@ function spellOut(text: string, wall: Date): string {
   const base = iso(wall)
   return text
     .replace(/\b(?:the )?day after tomorrow\b/gi, dayAfter(base, 2))
+    .replace(
+      /\b(?:eod|end of (?:the )?day)\s+(?=(?:on\s+)?(?:today|tomorrow|\w{3,6}day)\b)|(?<=(?:today|tomorrow|day))\s+(?:eod|end of (?:the )?day)\b/gi,
+      '',
+    )
     .replace(/\b(?:eod|end of (?:the )?day)\b/gi, 'today')
+    .replace(/\b(?:eow|(?:the )?end of (?:the |this )?week)\b/gi, endOfWeek(wall))
+    .replace(
+      /\b(?:eom|(?:the )?end of (?:the |this )?month)\b/gi,
+      iso(new Date(Date.UTC(wall.getUTCFullYear(), wall.getUTCMonth() + 1, 0))),
+    )
+    .replace(/\b(?:eoy|(?:the )?end of (?:the |this )?year)\b/gi, `${wall.getUTCFullYear()}-12-31`)
     .replace(
       new RegExp(`\\b(on |by |due |for |until |before |to )(?:the )?(\\d{1,2})(?:st|nd|rd|th)\\b(?!\\s+(?:of\\b|${MONTHS}))`, 'gi'),
       (whole, lead: string, day: string) => {
@@ -65,6 +75,12 @@ function spellOut(text: string, wall: Date): string {
         return `${lead}${iso(date)}`
       },
     )
+}
+
+/** Friday for those who work, Sunday once that is over. */
+function endOfWeek(wall: Date): string {
+  const weekday = (wall.getUTCDay() + 6) % 7
+  return dayAfter(wall.toISOString().slice(0, 10), (weekday <= 4 ? 4 : 6) - weekday)
 }
 
 const hasDay = ({ start, text }: ParsedResult) =>
@@ -95,8 +111,10 @@ function toWhen(day: ParsedResult | undefined, time: ParsedResult | undefined, w
   const clock = day && hasTime(day) ? day : time
   if (!clock) return { date, daySaid: true }
   const hour = clock.start.get('hour') ?? 0
-  // Nobody means five in the morning by "at 5".
-  const afternoon = hour >= 1 && hour <= 6 && !clock.start.isCertain('meridiem') && /(?:\bat|@)\s*\d{1,2}$/i.test(clock.text)
+  const bare = !clock.start.isCertain('meridiem') && /(?:\bat|@)\s*\d{1,2}$/i.test(clock.text)
+  const ahead = !day && hour <= wall.getUTCHours() && wall.getUTCHours() < hour + 12
+  // Nobody means five in the morning by "at 5"; "at 7", said at noon, is this evening.
+  const afternoon = bare && hour >= 1 && (hour <= 6 || (hour <= 8 && ahead))
   const clockTime = `${pad(afternoon ? hour + 12 : hour, 2)}:${pad(clock.start.get('minute'), 2)}`
   if (day) return { date, time: clockTime, daySaid: true }
   // A time alone is the next one that the clock will show.

@@ -37,7 +37,7 @@ const STOP = new Set(
     'there this these those it task tasks todo todos to-do to-dos item items thing things stuff list lists entries reminder reminders agenda schedule ones one show see tell left remaining ' +
     'pending open outstanding incomplete uncompleted unfinished undone still not yet completed complete finished closed checked ticked off overdue late past missed behind due about containing ' +
     'contain contains matching named called titled saying word words says priority prio tag tags tagged need needs should must can plate up next coming planned other else please and or how many much ' +
-    "currently now right number count finish get give urgent important so far already today's tomorrow's week's whole"
+    "details detail info information currently now right number count finish get give urgent important so far already today's tomorrow's week's whole"
   ).split(' '),
 )
 

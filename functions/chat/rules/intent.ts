@@ -9,7 +9,9 @@ export type Intent =
   | { kind: 'change'; text: string; weak?: boolean }
   | { kind: 'untag'; target: string; tags: string }
   | { kind: 'clear'; target: string; field: Field }
-  | { kind: 'help' | 'hello' | 'thanks' | 'unclear' }
+  /** Puts the day off by a number of days. */
+  | { kind: 'shift'; target: string; days: number }
+  | { kind: 'help' | 'hello' | 'thanks' | 'nothing' | 'unclear' }
 export type Field = 'due_date' | 'due_time' | 'priority' | 'tags' | 'description'
 
 const NOUN = '(?:tasks?|todos?|to-?dos?|items?|reminders?|things|stuff|entr(?:y|ies)|list|agenda|schedule|tags?)'
@@ -40,6 +42,13 @@ const RULES: readonly Rule[] = [
     ),
     () => ({ kind: 'thanks' }),
   ],
+  [
+    re(
+      "^(?:don['’]?t|do not|never)\\s+(?:add|create|delete|remove|erase|clear|complete|finish|mark|rename|move|change|reopen|touch|do)\\b",
+    ),
+    () => ({ kind: 'nothing' }),
+  ],
+  [re('^(?:should|shall|must|would|could|may|might|does)\\s+(?:i|we|it|there|you)\\b'), () => ({ kind: 'unclear' })],
   [re('^(?:tell me\\s+|do you know\\s+|i want to know\\s+)?how (?:many|much)\\b(.*)$'), ([text = '']) => ({ kind: 'count', text })],
   [
     re("^(?:give me\\s+|what['’]?s\\s+|what is\\s+)?(?:the\\s+)?(?:count|total|number)(?:\\s+of)?\\s+(.*)$"),
@@ -54,6 +63,13 @@ const RULES: readonly Rule[] = [
     re('^(?:did i|have i)\\s+(?:already\\s+)?\\w+\\s+(.+?)(?:\\s+(?:yet|already))?$'),
     ([text = '']) => ({ kind: 'list', text: `all ${text}` }),
   ],
+  [
+    re(
+      '^what\\s+(?:did|have)\\s+i\\s+(?:just\\s+|already\\s+|actually\\s+)?(?:do|done|finish|finished|complete|completed|accomplish|accomplished)\\b(.*)$',
+    ),
+    ([text = '']) => ({ kind: 'list', text: `completed ${text}` }),
+  ],
+  [re('^undo$'), () => ({ kind: 'reopen', target: 'it' })],
   [
     re('^(?:reopen|re-open|uncheck|untick|un-?complete|unfinish|reactivate|undo|unmark)\\s+(.+)$'),
     ([target = '']) => ({ kind: 'reopen', target }),
@@ -84,6 +100,10 @@ const RULES: readonly Rule[] = [
       '^(?:remove|delete|drop|take)\\s+((?:(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)|#[\\p{L}\\p{N}_-]+(?:(?:\\s*,\\s*|\\s+and\\s+|\\s+)#[\\p{L}\\p{N}_-]+)*)\\s*(?:from|off|on)\\s+(.+)$',
     ),
     ([tags = '', target = '']) => ({ kind: 'untag', target, tags }),
+  ],
+  [
+    re('^untag\\s+([\\p{L}\\p{N}_-]+)\\s+(?:from|on|off)\\s+(?!#)(.+)$'),
+    ([tag = '', target = '']) => ({ kind: 'untag', target, tags: `#${tag}` }),
   ],
   [re('^untag\\s+(.+?)\\s+(?:from|as|with)?\\s*(#[\\p{L}\\p{N}_-]+)$'), ([target = '', tags = '']) => ({ kind: 'untag', target, tags })],
 
@@ -119,7 +139,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      `^(?!(?:delete|remove|clear|erase|show|list|what|which|everything)\\b)(.+?)\\s+(?:is|are|was|were|has been|have been|['’]s)\\s+(?:now\\s+|all\\s+|already\\s+|finally\\s+)?(?:${DONE}|taken care of|paid|bought|sent|booked)(?:\\s+now)?$`,
+      `^(?!(?:delete|remove|clear|erase|show|list|what|which|everything)\\b)(.+?)\\s+(?:is|are|was|were|has been|have been|['’]s)\\s+(?:now\\s+|all\\s+|already\\s+|finally\\s+)?(?:${DONE}|taken care of|paid|bought|sent|booked|fixed|ordered|called|emailed|cleaned|washed|submitted|returned|renewed|written)(?:\\s+now)?$`,
     ),
     ([target = '']) => ({ kind: 'complete', target }),
   ],
@@ -133,7 +153,7 @@ const RULES: readonly Rule[] = [
 
   [
     re(
-      "^i(?:\\s+have|['’]ve)?\\s+(?:just\\s+|already\\s+|finally\\s+)?(?:bought|called|paid|wrote|sent|booked|watered|cleaned|washed|read|made|got|took|fixed|cooked|ordered|returned|picked up|submitted|emailed|mailed|visited|cancelled)\\s+(.+)$",
+      "^i(?:(?:\\s+have|['’]ve)(?!\\s+got\\b))?\\s+(?:just\\s+|already\\s+|finally\\s+)?(?:bought|called|paid|wrote|sent|booked|watered|cleaned|washed|read|made|got|took|fixed|cooked|ordered|returned|picked up|submitted|emailed|mailed|visited|cancelled)\\s+(.+)$",
     ),
     ([target = '']) => ({ kind: 'complete', target }),
   ],
@@ -156,6 +176,12 @@ const RULES: readonly Rule[] = [
     ([target = '', description = '']) => ({ kind: 'describe', target, description }),
   ],
 
+  [
+    re(
+      `^(?:move|push|postpone|delay|shift|bump|defer|snooze|put\\s+off)\\s+(?:back\\s+|off\\s+)?(.+?)\\s+(?:back\\s+)?(?<!\\b(?:in|to|until|till|next)\\s)(?:(?:by|for|another)\\s+)*(an?|one|two|three|four|five|six|seven|\\d{1,3})\\s+(?:more\\s+)?(day|week)s?$`,
+    ),
+    ([target = '', count = '', unit = '']) => ({ kind: 'shift', target, days: countOf(count) * (/^week/i.test(unit) ? 7 : 1) }),
+  ],
   [
     re(
       '^(?:move|moving|reschedule|rescheduling|postpone|postponing|push(?:\\s+back)?|delay|shift|bump|defer|put\\s+off|bring\\s+forward|snooze)\\s+(.+)$',
@@ -230,11 +256,16 @@ const RULES: readonly Rule[] = [
     ),
     ([text = '']) => ({ kind: 'list', text }),
   ],
+  [
+    re('^(?:(?:#|no\\.?\\s*|number\\s+)?\\d{1,3}|(?:the\\s+)?(?:first|second|third|last)(?:\\s+one)?)$'),
+    ([_ = '']) => ({ kind: 'list', text: '' }),
+  ],
+  [re('^(?:tell me|more)\\s+about\\s+(.+)$'), ([text = '']) => ({ kind: 'list', text: `all ${text}` })],
   [re('^find\\s+(?!an?\\b)(.+)$'), ([text = '']) => ({ kind: 'list', text })],
   [re('^search\\s+(?:for\\s+)?(.+)$'), ([text = '']) => ({ kind: 'list', text })],
   [
     re(
-      `^(?:what(?:['’]?s|\\s+is|\\s+are|\\s+do|\\s+did|\\s+have|\\s+should|\\s+tasks?|\\s+todos?|\\s+else)?|which|is there|are there|any|anything|do i have|have i got|am i|did i|when)\\b(.*\\b(?:${NOUN}|due|today|tomorrow|tonight|overdue|late|pending|left|to do|do|completed?|finish(?:ed)?|plate|open|done|week|month|day|next|priority|urgent|up|planned|about|remaining|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\\b.*|.*#.*)$`,
+      `^(?:what(?:['’]?s|\\s+is|\\s+are|\\s+do|\\s+did|\\s+have|\\s+should|\\s+tasks?|\\s+todos?|\\s+else)?|which|is there|are there|any|anything|do i have|have i got|am i|did i|when)\\b(.*\\b(?:${NOUN}|due|today|tomorrow|tonight|overdue|late|pending|left|to do|do|completed?|finish(?:ed)?|plate|open|done|week|month|day|next|priority|urgent|up|planned|about|remaining|behind|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\\b.*|.*#.*)$`,
     ),
     ([text = '']) => ({ kind: 'list', text }),
   ],
@@ -249,6 +280,10 @@ const RULES: readonly Rule[] = [
     ([text = '', more = '']) => ({ kind: 'add', text: text + more, many: false }),
   ],
   [
+    re('^put\\s+(.+?)\\s+down\\s+((?:for|on|at)\\b.*)$'),
+    ([text = '', more = '']) => ({ kind: 'add', text: `${text} ${more}`, many: false }),
+  ],
+  [
     re(
       "^(?:remind me|remember|don['’]?t (?:let me )?forget|make sure(?: i)?|note to self|jot(?: down)?|note(?: down)?|write down|take (?:a )?note|make a note)\\s*(?:to\\b|about\\b|that\\b|of\\b|:|,)?\\s*(?:i (?:have|need) to\\s+)?(.+)$",
     ),
@@ -256,13 +291,14 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      "^(?:i\\s+|we\\s+)?(?:really\\s+|also\\s+|still\\s+)?(?:need|have|got|ought|want|wanna|gotta|must|should|['’]ve got)\\s+(?:to\\s+)?(?:remember to\\s+)?(.+)$",
+      "^(?:(?:i|we)(?:\\s+|(?=['’])))?(?:really\\s+|also\\s+|still\\s+)?(?:need|have(?:\\s+got)?|got|ought|want|wanna|gotta|must|should|['’]ve got)\\s+(?:not\\s+forget\\s+)?(?:to\\s+)?(?:remember to\\s+)?(.+)$",
     ),
     ([text = '']) => ({ kind: 'add', text, many: false }),
   ],
   [re('^(?:todos?|to-?dos?|tasks?|reminders?|note|memo)\\s*[:-]\\s*(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
   [re('^schedule\\s+(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
-  [re('^(?:(?:who|why|how|where|what|when|are you|do you|you)\\b.*)$'), () => ({ kind: 'unclear' })],
+  [re("^when(?:['’]s|\\s+is|\\s+are)\\s+(.+)$"), ([text = '']) => ({ kind: 'list', text: `all ${text}` })],
+  [re('^(?:(?:who|why|how|where|what|when|tell me|are you|do you|you)\\b.*)$'), () => ({ kind: 'unclear' })],
   [re('^(?:delete|remove|complete|rename|add|create|change|move|mark|reopen|tag|finish|undo)$'), () => ({ kind: 'help' })],
 ]
 
@@ -275,9 +311,19 @@ export function intentOf(clause: string): Intent {
     if (!match) continue
     const intent = make(match.slice(1).map((group) => group ?? ''))
     // A bare description of a list ("overdue", "#home") is the list's own text.
-    return intent.kind === 'list' && intent.text === '' ? { kind: 'list', text: bare } : intent
+    return intent.kind === 'list' && intent.text === '' ? { kind: 'list', text: bare } : withEmphasis(intent, clause)
   }
-  return text.endsWith('?') ? { kind: 'unclear' } : { kind: 'add', text: bare, many: false }
+  return text.endsWith('?') ? { kind: 'unclear' } : withEmphasis({ kind: 'add', text: bare, many: false }, clause)
+}
+
+/** "call the plumber!!!" */
+function withEmphasis(intent: Intent, clause: string): Intent {
+  return intent.kind === 'add' && /!{3}\s*$/.test(clause) ? { ...intent, text: `${intent.text} !high` } : intent
+}
+
+function countOf(word: string): number {
+  const place = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'].indexOf(word.toLowerCase())
+  return place >= 0 ? place + 1 : Number(word) || 1
 }
 
 function fieldOf(name: string): Field {

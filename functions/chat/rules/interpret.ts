@@ -11,7 +11,8 @@ import { chosenFrom } from './choices.ts'
 import { splitClauses } from './clauses.ts'
 import { type Intent, intentOf } from './intent.ts'
 import { maskQuotations } from './literal.ts'
-import { MAX_AT_ONCE, TOO_MUCH } from './wording.ts'
+import { ordinalsIn } from './ordinals.ts'
+import { MAX_AT_ONCE, NOTHING, TOO_MUCH } from './wording.ts'
 
 export type Talk = { ctx: UserContext; journal: Journal; toolbox: Toolbox; zone: Zone; before: ChatState }
 
@@ -36,7 +37,11 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
     const masked = maskQuotations(before.choice.clause)
     lines.push(await act(scene, intentOf(masked.text), { clause: masked.text, unmask: masked.unmask, chosen }))
   } else if (before.choice && isNo(message)) {
-    lines.push('All right: nothing was changed.')
+    lines.push(NOTHING)
+  } else if (before.choice && ordinalsIn(message, before.choice.candidates.length)) {
+    // A place that is not there.
+    scene.state.choice = before.choice
+    lines.push(`Please choose one of the ${before.choice.candidates.length}, or say “never mind”.`)
   } else {
     const { text, unmask } = maskQuotations(message)
     const clauses = text.length > MAX_TEXT ? [] : splitClauses(text)

@@ -15,6 +15,9 @@ const LEVELS: Record<string, Priority> = {
   urgent: 'high',
   important: 'high',
   critical: 'high',
+  urgently: 'high',
+  asap: 'high',
+  '!!!': 'high',
   '1': 'high',
   medium: 'medium',
   med: 'medium',
@@ -41,6 +44,10 @@ const PRIORITIES = [
     'i',
   ),
   /^(urgent|important|critical)\s*[:!,-]+\s*/i,
+  // "urgent call the plumber", but not "urgent message to Bob".
+  /^(urgent|urgently)\s+(?=\p{L}+\s+(?:the|my|our|an?)\b)/iu,
+  /[,;\s]\s*(asap)[\s.!]*$/i,
+  /(?<=^|\s)(!!!)!*(?=\s|$)/,
   /(?:[,;(–-]\s*|\b(?:it['’]?s|it is|is|are|as|this is|that['’]?s)\s+(?:an?\s+)?(?:very |really )?)(urgent|important|critical)\b[)!]*\s*$/i,
 ]
 const TAG_WORD = '#?[\\p{L}\\p{N}_][\\p{L}\\p{N}_-]*'

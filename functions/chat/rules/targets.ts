@@ -31,9 +31,13 @@ const SINGLE = /^(?:it|that|this|this one|that one|the (?:same|task|todo|item|on
 const PLURAL =
   /^(?:them|those|these|both|them all|(?:all|both) of (?:them|those|these)|all (?:those|these)|(?:those|these) (?:tasks|todos|items|ones)?|(?:the )?(?:two|three) of them)$/i
 const EVERY =
-  /^(?:(?:all|every|everything|whole|the whole|my whole|any)\b|(?:my |the )?(?:completed|finished|done|overdue|pending|open|old completed)(?: (?:tasks?|todos?|items?|ones|stuff|things))?$|(?:my |the )?(?:list|tasks|todos)$)/i
+  /^(?:(?:all|every|everything|whole|the whole|my whole|any)\b|(?:my |the )?(?:completed|finished|done|overdue|pending|open|old completed)(?: (?:tasks?|todos?|items?|ones|stuff|things))?$|(?:my |the )?(?:today|tomorrow)['’]?s? (?:tasks|todos|items|stuff|things)$|(?:my |the )?(?:tasks|todos|items|things|stuff) (?:due|for|from|tagged)\b|(?:my |the )?(?:list|tasks|todos)$)/i
+
+/** Whether a reference means all that match a description. */
+export const isEvery = (reference: string) => EVERY.test(reference.trim())
 
 export async function findTargets(search: Search, reference: string): Promise<Target> {
+  if (isEvery(reference)) return every(search, reference.trim())
   const said = trimReference(reference)
   const { state } = search
   if (SINGLE.test(said)) return one(search, state.focus.length > 0 ? state.focus : state.shown.length === 1 ? state.shown : [])

@@ -20,6 +20,7 @@ export const TOO_MUCH = `That is too much for me at once. Please say it in small
 
 export const HELLO = 'Hello! What would you like to do? Say “help” for what I understand.'
 export const WELCOME = 'All right.'
+export const NOTHING = 'All right: nothing was changed.'
 export const UNCLEAR = 'I am not sure what you would like me to do with your todos. Say “help” for what I understand.'
 
 /** A todo in one line, such as `buy milk: due Fri 15 Jan 2027 at 17:00, high priority, #shopping`. */
