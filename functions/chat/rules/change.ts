@@ -58,12 +58,13 @@ export async function change(scene: Scene, text: string, weak: boolean, said: Sa
 
 /** In "everything due today to tomorrow" the day before the last "to" says which, and the one after it where to. */
 async function readChange(text: string, moment: Moment): Promise<{ slots: Slots; rest: string }> {
-  const [, which, where] = /^(.+)\s+(?:to|until|till|for)\s+(.+)$/i.exec(text) ?? []
+  const said = text.replace(/['’]s(?=\s+(?:due|deadline|date|time|prio|priority|tags?)\b)/i, '')
+  const [, which, where] = /^(.+)\s+(?:to|until|till|for)\s+(.+)$/i.exec(said) ?? []
   if (which && where && isEvery(which)) {
     const slots = await takeSlots(where, moment)
     if (slots.when) return { slots, rest: which }
   }
-  const slots = await takeSlots(text, moment)
+  const slots = await takeSlots(said, moment)
   return { slots, rest: slots.rest }
 }
 

@@ -24,9 +24,13 @@ const STRONG =
 const WEAK = '(?:mark|complete|finish|move|show|list|set|tag|make|check\\s+off|tick\\s+off|push|change|cancel)'
 const ADDS = /^(?:add|create|new|remind|remember|put|i\s+(?:need|have|must|should)|todo|task|don['’]?t\s+forget)\b/i
 
+/** A full stop after "Dr" ends nothing, and what only says more about a task belongs to it. */
+const SENTENCE_END =
+  /\n+|;(?!\s*(?:with|prio|priority|p[123]|due|tags?|tagged|high|medium|low|urgent|by|on|at|today|tomorrow|next)\b|\s*#)\s*|(?<=[\p{L}\p{N}\ue000-\uf8ff)])(?<!\b(?:dr|mr|mrs|ms|prof|st|no|vs|jr|sr|inc|ltd|tel|apt|e\.g|i\.e|a\.m|p\.m))[.!?]+\s+(?=\S)/iu
+
 export function splitClauses(masked: string): string[] {
   const sentences = withoutNumbers(masked)
-    .split(/\n+|;\s*|(?<=[\p{L}\p{N}\ue000-\uf8ff)])[.!?]+\s+(?=\S)/u)
+    .split(SENTENCE_END)
     .map((sentence) => correctWords(withoutCourtesy(sentence)))
     .filter((sentence) => /[\p{L}\p{N}\p{Extended_Pictographic}\ue000-\uf8ff#?]/u.test(sentence))
   return sentences.flatMap(splitSentence).map((clause) => correctVerb(withoutCourtesy(clause)).trim())

@@ -43,7 +43,8 @@ export function today(now: Date, zone: Zone): string {
 
 export const tidy = (text: string) =>
   text
-    .replace(/\(\s*\)/g, ' ')
+    .replace(/\([\s,;]*\)/g, ' ')
+    .replace(/^([^()]*)\)+\s*$/, '$1')
     .replace(/\s+/g, ' ')
     .replace(/\s+([,.;:!?])(?=\s|$)/g, '$1')
     .replace(/^[\s,;:–-]+|[\s,;:–-]+$/g, '')
@@ -54,6 +55,14 @@ function spellOut(text: string, wall: Date): string {
   const base = iso(wall)
   return text
     .replace(/\b(?:the )?day after tomorrow\b/gi, dayAfter(base, 2))
+    .replace(/\b(at|@)\s*(\d{1,2})\s?h(\d{2})?\b/gi, (_, at: string, hour: string, minute = '00') => `${at} ${hour}:${minute}`)
+    .replace(
+      /\b(?:the )?(?:first|1st)(?: day)? of next month\b/gi,
+      iso(new Date(Date.UTC(wall.getUTCFullYear(), wall.getUTCMonth() + 1, 1))),
+    )
+    .replace(/\b(?:a|one) week from (today|tomorrow|(?:sun|mon|tues|wednes|thurs|fri|satur)day)\b/gi, (_, day: string) =>
+      dayAfter(base, 7 + daysUntil(day, wall)),
+    )
     .replace(
       /\b(?:eod|end of (?:the )?day)\s+(?=(?:on\s+)?(?:today|tomorrow|\w{3,6}day)\b)|(?<=(?:today|tomorrow|day))\s+(?:eod|end of (?:the )?day)\b/gi,
       '',
@@ -75,6 +84,13 @@ function spellOut(text: string, wall: Date): string {
         return `${lead}${iso(date)}`
       },
     )
+}
+
+const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
+function daysUntil(day: string, wall: Date): number {
+  const weekday = WEEKDAYS.indexOf(day.toLowerCase())
+  if (weekday < 0) return /^tomorrow$/i.test(day) ? 1 : 0
+  return (weekday - wall.getUTCDay() + 7) % 7 || 7
 }
 
 /** Friday for those who work, Sunday once that is over. */
@@ -106,8 +122,12 @@ function isMeant(hit: ParsedResult, text: string): boolean {
 
 function toWhen(day: ParsedResult | undefined, time: ParsedResult | undefined, wall: Date): When {
   const source = day ?? time
-  const { start } = source as ParsedResult
-  const date = [pad(start.get('year'), 4), pad(start.get('month'), 2), pad(start.get('day'), 2)].join('-')
+  const { start, text } = source as ParsedResult
+  // "This evening" is today's, even late.
+  const isToday = /\b(?:this (?:morning|afternoon|evening)|tonight)\b/i.test(text)
+  const date = isToday
+    ? wall.toISOString().slice(0, 10)
+    : [pad(start.get('year'), 4), pad(start.get('month'), 2), pad(start.get('day'), 2)].join('-')
   const clock = day && hasTime(day) ? day : time
   if (!clock) return { date, daySaid: true }
   const hour = clock.start.get('hour') ?? 0

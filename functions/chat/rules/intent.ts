@@ -38,7 +38,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|no|nope|never ?mind|cancel|stop)[!. ]*$',
+      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|yeah|y|no|nope|nah|n|never ?mind|cancel|stop)[!. ]*$',
     ),
     () => ({ kind: 'thanks' }),
   ],
@@ -218,6 +218,7 @@ const RULES: readonly Rule[] = [
     ([target = '', tags = '']) => ({ kind: 'change', text: `${target} tagged ${tags}` }),
   ],
   [re('^(?:tag|label)\\s+(.+?)\\s+(#\\S+(?:\\s+#\\S+)*)$'), ([target = '', tags = '']) => ({ kind: 'change', text: `${target} ${tags}` })],
+  [re('^(?:tag|label)\\s+(.+)\\s+([\\p{L}\\p{N}_-]+)$'), ([target = '', tag = '']) => ({ kind: 'change', text: `${target} #${tag}` })],
   [
     re(
       '^(?:add|put|attach)\\s+(#[\\p{L}\\p{N}_-]+(?:(?:\\s*,\\s*|\\s+and\\s+|\\s+)#[\\p{L}\\p{N}_-]+)*|(?:the\\s+)?tags?\\s+[\\p{L}\\p{N}_#, -]+?)\\s*(?:to|on)\\s+(.+)$',
@@ -257,7 +258,7 @@ const RULES: readonly Rule[] = [
     ([text = '']) => ({ kind: 'list', text }),
   ],
   [
-    re('^(?:(?:#|no\\.?\\s*|number\\s+)?\\d{1,3}|(?:the\\s+)?(?:first|second|third|last)(?:\\s+one)?)$'),
+    re('^(?:(?:#|no\\.?\\s*|number\\s+)?\\d{1,3}|(?:the\\s+)?(?:first|second|third|last|\\d{1,2}(?:st|nd|rd|th))(?:\\s+one)?)$'),
     ([_ = '']) => ({ kind: 'list', text: '' }),
   ],
   [re('^(?:tell me|more)\\s+about\\s+(.+)$'), ([text = '']) => ({ kind: 'list', text: `all ${text}` })],

@@ -44,7 +44,7 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
     lines.push(`Please choose one of the ${before.choice.candidates.length}, or say “never mind”.`)
   } else {
     const { text, unmask } = maskQuotations(message)
-    const clauses = text.length > MAX_TEXT ? [] : splitClauses(text)
+    const clauses = text.length > MAX_TEXT ? [] : withoutSmallTalk(splitClauses(text))
     if (text.length > MAX_TEXT || clauses.length > MAX_AT_ONCE) return { text: TOO_MUCH, state: scene.state, waiting: [] }
     const intents = clauses.map(intentOf)
     scene.asksBeforeDeleting = intents.filter(({ kind }) => kind === 'delete').length > 1
@@ -57,4 +57,10 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
     if (clauses.length === 0) lines.push(await act(scene, { kind: 'help' }, { clause: text, unmask, chosen: undefined }))
   }
   return { text: lines.filter(Boolean).join('\n'), state: scene.state, waiting: scene.waiting }
+}
+
+/** "Hi! Please add milk": a greeting needs no answer of its own beside something to do. */
+function withoutSmallTalk(clauses: readonly string[]): readonly string[] {
+  const wishes = clauses.filter((clause) => !['hello', 'thanks'].includes(intentOf(clause).kind))
+  return wishes.length > 0 ? wishes : clauses
 }

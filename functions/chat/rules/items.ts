@@ -34,14 +34,15 @@ const DESCRIPTION = new RegExp(
 
 export async function readItems(text: string, many: boolean, moment: Moment): Promise<Item[]> {
   const described = DESCRIPTION.exec(text)
-  const parts = await split(described ? text.slice(0, described.index) : text, many, moment)
+  const { heading, rest } = await takeHeading(described ? text.slice(0, described.index) : text, moment)
+  const parts = await split(rest, many, moment)
   const items = await Promise.all(parts.map(async (part) => ({ ...(await takeSlots(part, moment)), part })))
   const last = items.at(-1)
   // "milk, eggs and bread for tomorrow": what ends a list of things holds for all of it.
   const shared =
     items.length > 1 && last && parts.every((part) => isQuotation(part.charAt(0)) || !ACTION.test(part)) && items.slice(0, -1).every(isBare)
       ? last
-      : undefined
+      : heading
   return items
     .map(({ part: _, ...item }) => ({
       ...item,
@@ -52,6 +53,14 @@ export async function readItems(text: string, many: boolean, moment: Moment): Pr
       description: described?.[1],
     }))
     .filter(({ title }) => title !== '')
+}
+
+/** "tomorrow: pay rent, call Jo": what stands before the colon holds for all of it. */
+async function takeHeading(text: string, moment: Moment): Promise<{ heading?: Slots; rest: string }> {
+  const [, head, rest] = /^([^:,;]{1,40}):\s+(.+)$/s.exec(text) ?? []
+  if (!head || !rest) return { rest: text }
+  const heading = await takeSlots(head, moment)
+  return !isBare(heading) && finish(heading.rest) === '' ? { heading, rest } : { rest: text }
 }
 
 const isBare = ({ tags, priority, when }: Slots) => tags.length === 0 && !priority && !when

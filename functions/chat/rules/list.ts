@@ -6,7 +6,9 @@ import { isOverdue, trimReference } from './targets.ts'
 import { counted, describe, listed, SHOWN } from './wording.ts'
 
 export async function list(scene: Scene, text: string, counts: boolean, { unmask }: Said): Promise<string> {
-  const places = ordinalsIn(trimReference(text), scene.state.shown.length)?.map((place) => scene.state.shown[place - 1])
+  const places = ordinalsIn(trimReference(text.replace(/^\s*about\b/i, '')), scene.state.shown.length)?.map(
+    (place) => scene.state.shown[place - 1],
+  )
   if (!counts && places?.length && places.every((todo) => todo !== undefined)) {
     const { todos, errors } = await run(
       scene,

@@ -58,6 +58,15 @@ type Case = [said: string | string[], ...calls: Expected[]]
 
 const adding: Case[] = [
   ['add buy milk', add('buy milk')],
+  ['add task call dr. smith at 3.30pm', add('call dr. smith', at(TODAY, '15:30'))],
+  ['book table for 4 on friday at 19h', add('book table for 4', at(FRIDAY, '19:00'))],
+  ['pay bill first of next month', add('pay bill', on('2027-02-01'))],
+  ['call bob a week from monday', add('call bob', on('2027-01-25'))],
+  ['tidy the desk this morning', add('tidy the desk', on(TODAY))],
+  ['prepare slides (high priority, due friday, #work)', add('prepare slides', { priority: 'high', tags: ['work'], ...on(FRIDAY) })],
+  ['new task: prepare slides; priority high; due friday', add('prepare slides', { priority: 'high', ...on(FRIDAY) })],
+  ['tomorrow: pay the bill, buy soap', add('pay the bill', on(TOMORROW)), add('buy soap', on(TOMORROW))],
+  ['Hi! Please add a task to buy groceries tomorrow at 5 PM, thanks a lot!', add('buy groceries', at(TOMORROW, '17:00'))],
   ['call mom at 7', add('call mom', at(TODAY, '19:00'))],
   ['call mom at 9', add('call mom', at(TOMORROW, '09:00'))],
   ['taxes by end of week', add('taxes', on(FRIDAY))],
@@ -187,6 +196,14 @@ const listing: Case[] = [
   ['when is the dentist?', ['list_tasks', { q: 'dentist' }]],
   ['tell me about rent', ['list_tasks', { q: 'rent' }]],
   ['show me details of flights', list({ q: 'flights' })],
+  [
+    [SHOW, 'what about the second one?'],
+    ['get_task', { todo: 'Call the dentist' }],
+  ],
+  [
+    [SHOW, 'the 2nd'],
+    ['get_task', { todo: 'Call the dentist' }],
+  ],
   [
     [SHOW, '2'],
     ['get_task', { todo: 'Call the dentist' }],
@@ -353,6 +370,9 @@ const changing: Case[] = [
   ['push the report by two days', change('Write quarterly report', on('2027-01-17'))],
   ['postpone rent by 3 days', change('Pay rent', on(SATURDAY))],
   ['move the report in two days', change('Write quarterly report', on(FRIDAY))],
+  ["set milk's priority to high", change('Buy milk', { priority: 'high' })],
+  ["change milk's due date to friday 6pm", change('Buy milk', at(FRIDAY, '18:00'))],
+  [['add feed the cat', 'tag it family'], change('feed the cat', { tags: ['family'] })],
   ['untag shopping from milk', change('Buy milk', { tags: [] })],
   [['add feed the cat', 'actually make it tomorrow'], change('feed the cat', on(TOMORROW))],
   ['reschedule the dentist to tomorrow at 4pm', change('Call the dentist', at(TOMORROW, '16:00'))],
@@ -394,6 +414,7 @@ const talking: Case[] = [
   ['...'],
   ['why is the sky blue?'],
   ['tell me a joke'],
+  ['y'],
 ]
 
 async function converse(messages: string[]) {
