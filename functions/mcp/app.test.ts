@@ -100,6 +100,7 @@ describe.each([
     expect(await complete('')).toEqual([later.id, milk.id])
     expect(await complete('MILK')).toEqual([milk.id])
     expect(await complete(later.id.slice(0, -2))).toEqual([later.id])
+    for (const value of ['\0', '\ud800', 'x'.repeat(300)]) expect(await complete(value)).toEqual([])
 
     const { prompts } = await client.listPrompts()
     expect(prompts.map(({ name }) => name)).toEqual(['plan_my_day', 'weekly_review'])
@@ -163,6 +164,22 @@ describe.each([
     )
     expect(textOf(await call(client, 'add_task', { title: 'x', due_time: '09:00' }))).toContain('due_time: A due_time needs a due_date')
     await expect(call(client, 'drop_tables')).rejects.toThrow(/-32602/)
+    await client.close()
+  })
+
+  it('takes null for no arguments, and answers parameters that fit no request as the mistake of the caller that they are', async () => {
+    const client = await connect((await newUser(world)).headers)
+    const ask = (method: string, params: Record<string, unknown>) => client.request({ method, params }, z.looseObject({}))
+    expect(await ask('tools/call', { name: 'list_tasks', arguments: null })).toMatchObject({ structuredContent: { count: 0 } })
+    for (const [method, params] of [
+      ['tools/call', {}],
+      ['tools/call', { name: 'list_tasks', arguments: [] }],
+      ['resources/read', { uri: 5 }],
+      ['prompts/get', { name: 'plan_my_day', arguments: { date: 5 } }],
+      ['prompts/get', { name: 'plan_my_day', arguments: { date: '0000-01-01' } }],
+      ['prompts/get', { name: 'weekly_review', arguments: { date: '9999-12-31' } }],
+    ] as const)
+      await expect(ask(method, params), `${method} ${JSON.stringify(params)}`).rejects.toThrow(/-32602/)
     await client.close()
   })
 })

@@ -55,10 +55,11 @@ async function recent(ctx: UserContext) {
 
 /** Ids that begin with what was typed, or whose todos contain it. */
 async function suggest(ctx: UserContext, typed: string): Promise<string[]> {
+  const query = ListTodos.safeParse({ q: typed, limit: FEW })
   const looksLikeId = /^[0-9a-f-]{1,36}$/i.test(typed)
   const [latest, found] = await Promise.all([
     looksLikeId || typed === '' ? listTodos(ctx, ListTodos.parse({ limit: 100 })) : undefined,
-    typed === '' ? undefined : listTodos(ctx, ListTodos.parse({ q: typed.slice(0, 255), limit: FEW })),
+    typed === '' || !query.success ? undefined : listTodos(ctx, query.data),
   ])
   const byId = latest?.todos.filter(({ id }) => id.startsWith(typed.toLowerCase())) ?? []
   return [...new Set([...byId, ...(found?.todos ?? [])].map(({ id }) => id))].slice(0, FEW)

@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto'
 import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import {
-  CallToolRequestSchema,
   type CallToolResult,
   CancelledNotificationSchema,
   ErrorCode,
@@ -17,6 +16,7 @@ import { asInvalid } from '../../shared/http/validate.ts'
 import { asAppError } from '../../shared/operations/failure.ts'
 import type { Actor, UserContext } from '../../shared/operations/operation.ts'
 import { inputSchemaOf, outputSchemaOf, type Tool, toolNamed, toolsFor, withModelDefaults } from '../../shared/operations/tools.ts'
+import { CallTool } from './params.ts'
 import { registerPrompts } from './prompts.ts'
 import { registerResources } from './resources.ts'
 import { failureInWords, inWords } from './words.ts'
@@ -42,7 +42,7 @@ export function createMcpServer(ctx: UserContext, log: Log): McpServer {
   // McpServer's own tools would say more to models than they need (schemas) and less to people (errors).
   server.registerCapabilities({ tools: {} })
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: toolsFor(ctx.actor).map(described) }))
-  server.setRequestHandler(CallToolRequestSchema, ({ params }) => callTool(ctx, log, params.name, params.arguments ?? {}))
+  server.setRequestHandler(CallTool, ({ params }) => callTool(ctx, log, params.name, params.arguments))
   registerResources(mcp, ctx, guard(ctx, log))
   registerPrompts(mcp, ctx, guard(ctx, log))
   // A call is one short statement that cannot be taken back: it is answered all the same, which a client that gave it up ignores

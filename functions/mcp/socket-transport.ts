@@ -13,6 +13,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js'
 import { type RawData, WebSocket } from 'ws'
 import { type SocketLimits, socketLimits } from './limits.ts'
+import { wrongParams } from './params.ts'
 
 /** An older way to ask, if the message is in one: the request that is meant, and how its answer is to be said. */
 export type Dialect = (message: object) => { request: JSONRPCRequest; say: (response: JSONRPCResponse) => object } | undefined
@@ -141,7 +142,7 @@ export class WebSocketServerTransport implements Transport {
   /** Runs a request, or answers why not. */
   #admit(request: JSONRPCRequest, say: (response: JSONRPCResponse) => object): void {
     this.#faults = 0
-    const refusal = this.#refusal(request.id)
+    const refusal = this.#refusal(request.id) ?? wrongParams(request)
     if (refusal) {
       this.#tell(say({ jsonrpc: '2.0', id: request.id, error: refusal }))
     } else {

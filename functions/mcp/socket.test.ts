@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
@@ -106,6 +106,18 @@ describe('the handshake', () => {
       status: 400,
     })
     expect(JSON.stringify(world.lines)).not.toContain(spent)
+  })
+
+  it('knows no upgrade in HTTP/1.0', async () => {
+    const { host, port, pathname } = new URL(world.url)
+    const { headers } = await newUser(world)
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(
+      `GET ${pathname} HTTP/1.0\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: ${headers.authorization}\r\n\r\n`,
+    )
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 405 /)
+    socket.destroy()
   })
 
   it('refuses a name that is not its own where pages of this machine may call', async () => {

@@ -16,8 +16,9 @@ type Upgrade = { request: IncomingMessage; socket: Duplex; head: Buffer; taken: 
 
 const upgrades = new WeakMap<object, Upgrade>()
 
-export function wantsWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+/** HTTP/1.0 has no upgrades (RFC 9110, section 7.8). */
+export function wantsWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {
+  return method === 'GET' && httpVersion !== '1.0' && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 /** Whether the request asks to become a socket, and still can. */
