@@ -55,6 +55,7 @@ function spellOut(text: string, wall: Date): string {
   const base = iso(wall)
   return text
     .replace(/\b(?:the )?day after tomorrow\b/gi, dayAfter(base, 2))
+    .replace(/\b(?:tonight|today) at midnight\b/gi, `${dayAfter(base, 1)} at 00:00`)
     .replace(/\b(at|@)\s*(\d{1,2})\s?h(\d{2})?\b/gi, (_, at: string, hour: string, minute = '00') => `${at} ${hour}:${minute}`)
     .replace(
       /\b(?:the )?(?:first|1st)(?: day)? of next month\b/gi,
@@ -114,6 +115,8 @@ function isMeant(hit: ParsedResult, text: string): boolean {
   if (!hasDay(hit) && !hasTime(hit)) return false
   // "sun screen", "sat phone": an abbreviation that is also a word must stand where a date would.
   if (/^(?:sun|sat|wed|mon)$/i.test(hit.text)) return atEnd || LEADS.test(before) || /^\s*(?:at\b|\d|:)/.test(after)
+  // "midnight snack"
+  if (/^(?:midnight|noon)$/i.test(hit.text)) return atEnd || LEADS.test(before)
   // "1/2 cup", "chapter 10.30".
   if (/^\d{1,2}[/.-]\d{1,2}$/.test(hit.text)) return atEnd || LEADS.test(before)
   // "today's paper"
@@ -131,7 +134,7 @@ function toWhen(day: ParsedResult | undefined, time: ParsedResult | undefined, w
   const clock = day && hasTime(day) ? day : time
   if (!clock) return { date, daySaid: true }
   const hour = clock.start.get('hour') ?? 0
-  const bare = !clock.start.isCertain('meridiem') && /(?:\bat|@)\s*\d{1,2}$/i.test(clock.text)
+  const bare = !clock.start.isCertain('meridiem') && /(?:\bat|@)\s*[1-8](?::\d{2})?$/i.test(clock.text)
   const ahead = !day && hour <= wall.getUTCHours() && wall.getUTCHours() < hour + 12
   // Nobody means five in the morning by "at 5"; "at 7", said at noon, is this evening.
   const afternoon = bare && hour >= 1 && (hour <= 6 || (hour <= 8 && ahead))

@@ -38,7 +38,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|yeah|y|no|nope|nah|n|never ?mind|cancel|stop)[!. ]*$',
+      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|yeah|y|no|nope|nah|n|never ?mind|cancel|stop|oops|whoops)[!. ]*$',
     ),
     () => ({ kind: 'thanks' }),
   ],
@@ -266,7 +266,7 @@ const RULES: readonly Rule[] = [
   [re('^search\\s+(?:for\\s+)?(.+)$'), ([text = '']) => ({ kind: 'list', text })],
   [
     re(
-      `^(?:what(?:['’]?s|\\s+is|\\s+are|\\s+do|\\s+did|\\s+have|\\s+should|\\s+tasks?|\\s+todos?|\\s+else)?|which|is there|are there|any|anything|do i have|have i got|am i|did i|when)\\b(.*\\b(?:${NOUN}|due|today|tomorrow|tonight|overdue|late|pending|left|to do|do|completed?|finish(?:ed)?|plate|open|done|week|month|day|next|priority|urgent|up|planned|about|remaining|behind|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\\b.*|.*#.*)$`,
+      `^(?:what(?:['’]?s|\\s+is|\\s+are|\\s+do|\\s+did|\\s+have|\\s+should|\\s+tasks?|\\s+todos?|\\s+else)?|which|is there|are there|any|anything|do i have|have i got|am i|did i|when)\\b(.*\\b(?:${NOUN}|due|today|tomorrow|tonight|overdue|late|pending|left|to do|do|completed?|finish(?:ed)?|plate|open|done|week|month|day|next|priority|urgent|up|planned|about|remaining|behind|weekend|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\\b.*|.*#.*)$`,
     ),
     ([text = '']) => ({ kind: 'list', text }),
   ],

@@ -40,7 +40,7 @@ const PRIORITIES = [
     'i',
   ),
   new RegExp(
-    `(?:\\b(?:with|as|at|of|and|set)\\s+)*(?:\\b(?:an?|the)\\s+)?\\bprio(?:rity)?\\s*(?:is|:|=|of|to|as)?\\s*(${LEVEL}|[123])\\b`,
+    `(?:\\b(?:with|as|at|of|and|set)\\s+)*(?:\\b(?:an?|the)\\s+)?\\bprio(?:rity)?\\s*(?:is|:|=|of|to|as)?\\s*(${LEVEL}|urgent|critical|[123])\\b`,
     'i',
   ),
   /^(urgent|important|critical)\s*[:!,-]+\s*/i,

@@ -105,6 +105,10 @@ async function every(search: Search, said: string): Promise<Target> {
   const named = /\b(?:completed|finished|done|pending|open|unfinished|overdue)\b/i.test(said)
   const wanted = named ? input.status : search.every
   const { todos } = await listTodos(ctx, ListTodos.parse({ ...input, status: wanted, limit: MANY }))
+  // "All home tasks" may mean the tag.
+  const { q, ...others } = input
+  if (todos.length === 0 && q && !input.tag && !/\s/.test(q))
+    todos.push(...(await listTodos(ctx, ListTodos.parse({ ...others, tag: q.toLowerCase(), status: wanted, limit: MANY }))).todos)
   const kept = overdue ? todos.filter((todo) => isOverdue(todo, moment)) : todos
   return kept.length > 0 ? { kind: 'found', todos: kept } : { kind: 'none', why: 'There are no such todos.' }
 }

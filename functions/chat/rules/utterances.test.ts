@@ -67,6 +67,11 @@ const adding: Case[] = [
   ['new task: prepare slides; priority high; due friday', add('prepare slides', { priority: 'high', ...on(FRIDAY) })],
   ['tomorrow: pay the bill, buy soap', add('pay the bill', on(TOMORROW)), add('buy soap', on(TOMORROW))],
   ['Hi! Please add a task to buy groceries tomorrow at 5 PM, thanks a lot!', add('buy groceries', at(TOMORROW, '17:00'))],
+  ['pick up the cake at 5:30', add('pick up the cake', at(TODAY, '17:30'))],
+  ['run at 05:30 tomorrow', add('run', at(TOMORROW, '05:30'))],
+  ['midnight snack tonight', add('midnight snack', on(TODAY))],
+  ['submit the form tonight at midnight', add('submit the form', at(TOMORROW, '00:00'))],
+  ['add todo call mom priority urgent', add('call mom', { priority: 'high' })],
   ['call mom at 7', add('call mom', at(TODAY, '19:00'))],
   ['call mom at 9', add('call mom', at(TOMORROW, '09:00'))],
   ['taxes by end of week', add('taxes', on(FRIDAY))],
@@ -192,6 +197,7 @@ const listing: Case[] = [
   [SHOW, list()],
   ['list my todos', list()],
   ['what did I finish', list({ status: 'completed' })],
+  ['anything for the weekend?', list({ due_after: FRIDAY, due_before: MONDAY, sort: 'due' })],
   ['am i behind on anything?', list({ due_before: TOMORROW, sort: 'due' })],
   ['when is the dentist?', ['list_tasks', { q: 'dentist' }]],
   ['tell me about rent', ['list_tasks', { q: 'rent' }]],
@@ -265,6 +271,8 @@ const listing: Case[] = [
 
 const ending: Case[] = [
   ['complete buy milk', done('Buy milk')],
+  ['complete all shopping tasks', done('Buy milk')],
+  ['delete everything except milk'],
   ['complete everything due today', done('Call the dentist')],
   ['milk is ordered', done('Buy milk')],
   [['complete milk', 'undo'], reopen('Buy milk')],
@@ -415,6 +423,7 @@ const talking: Case[] = [
   ['why is the sky blue?'],
   ['tell me a joke'],
   ['y'],
+  ['oops'],
 ]
 
 async function converse(messages: string[]) {
@@ -460,7 +469,7 @@ describe.each(Object.entries({ adding, listing, ending, changing, talking }))('%
   )
 })
 
-it.each(['#a ', 'mark ', 'a, ', 'a and ', 'set  ', 'x is done and ', 'tag a, ', 'yes, '])(
+it.each(['1. a ', 'move a by ', 'a: ', 'dr. ', '#a ', 'mark ', 'a, ', 'a and ', 'set  ', 'x is done and ', 'tag a, ', 'yes, '])(
   'comes to an end with %o, over and over',
   async (piece) => {
     const { calls } = await converse([`mark ${piece.repeat(240)}`.slice(0, 990)])
