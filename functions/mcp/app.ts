@@ -10,7 +10,7 @@ import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } from './metadata.ts'
 import { assertOrigin } from './origin.ts'
-import { offeredProtocols, socketActor } from './socket-token.ts'
+import { assertHandshake, socketActor } from './socket-token.ts'
 import type { OpenSockets } from './sockets.ts'
 import { makeTickets, Ticket } from './tickets.ts'
 
@@ -72,7 +72,7 @@ export function mcpApp(deps: McpDeps) {
         c.header('allow', 'POST')
         throw new AppError('method_not_allowed', 'Without an upgrade to a WebSocket, this address knows POST only.')
       }
-      offeredProtocols(c)
+      assertHandshake(c)
       sockets.assertRoom()
       const actor = await socketActor(c, { verifyToken: deps.verifyToken, tickets })
       c.set('userId', actor.userId)

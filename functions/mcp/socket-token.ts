@@ -10,16 +10,31 @@ import type { Tickets } from './tickets.ts'
 export const PROTOCOL = 'mcp'
 const BEARER = 'bearer.'
 
-/** The subprotocols that a handshake offers. @throws AppError `malformed` when `mcp` is not among them; none at all is fine */
-export function offeredProtocols(c: Context): string[] {
-  const offered = (c.req.header('sec-websocket-protocol') ?? '')
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean)
+/** RFC 6455, section 4.2.1. */
+const VERSION = '13'
+const KEY = /^[\w+/]{22}==$/
+
+/**
+ * Looks at a handshake before a ticket is spent on it. None of the subprotocols is fine, too.
+ * @throws AppError `malformed` when it cannot be completed, or offers subprotocols without `mcp`
+ */
+export function assertHandshake(c: Context): void {
+  if (c.req.header('sec-websocket-version') !== VERSION || !KEY.test(c.req.header('sec-websocket-key') ?? '')) {
+    c.header('sec-websocket-version', VERSION)
+    throw new AppError('malformed', `This is no handshake of WebSocket's version ${VERSION}.`)
+  }
+  const offered = offeredProtocols(c)
   if (offered.length > 0 && !offered.includes(PROTOCOL)) {
     throw new AppError('malformed', `The subprotocol spoken here is ${PROTOCOL}: offer it too.`)
   }
-  return offered
+}
+
+function offeredProtocols(c: Context): string[] {
+  const header = c.req.header('sec-websocket-protocol') ?? ''
+  return header
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean)
 }
 
 /**

@@ -73,6 +73,8 @@ describe('the handshake', () => {
     await plain.opened
     expect(plain.socket.protocol).toBe('')
     plain.socket.close()
+    const handshakes = () => world.lines.filter(({ message, fields }) => message === 'request' && fields.status === 101)
+    await expect.poll(() => handshakes().filter(({ fields }) => fields.user_id === user.id)).toHaveLength(5)
   })
 
   it('refuses everything else before it upgrades, with a problem', async () => {
@@ -81,6 +83,7 @@ describe('the handshake', () => {
     const first = openSocket(`${world.socketUrl}?ticket=${spent}`)
     await first.opened
     first.socket.close()
+    const unspent = await newTicket(headers)
     const slow = await newUser(world)
     const late = await newTicket(slow.headers)
     await world.deps.db.$executeRaw`UPDATE mcp_tickets SET expires_at = now() - interval '1 second' WHERE actor->>'userId' = ${slow.id}`
@@ -95,6 +98,7 @@ describe('the handshake', () => {
       [401, [`${world.socketUrl}?token=${token}`]],
       [403, [world.socketUrl, { headers, origin: 'https://evil.example.com' }]],
       [400, [world.socketUrl, { headers }, ['graphql-ws']]],
+      [400, [`${world.socketUrl}?ticket=${unspent}`, { protocolVersion: 8 }]],
       [404, [`${world.socketUrl}/nowhere`, { headers }]],
     ]
     for (const [status, handshake] of cases) {
@@ -105,6 +109,9 @@ describe('the handshake', () => {
     expect(await refused(`${world.socketUrl}/nowhere`, { headers: { ...headers, host: 'localhost/api/v1/mcp?' } })).toMatchObject({
       status: 400,
     })
+    const second = openSocket(`${world.socketUrl}?ticket=${unspent}`)
+    await second.opened
+    second.socket.close()
     expect(JSON.stringify(world.lines)).not.toContain(spent)
   })
 

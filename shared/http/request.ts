@@ -5,6 +5,7 @@ import { routePath } from 'hono/route'
 import type { AppEnv } from './app.ts'
 import { errorFields, type Log } from './log.ts'
 import { continueTrace } from './trace.ts'
+import { isUpgraded } from './upgrade.ts'
 
 /** What a caller may choose as an id: it ends up in logs and headers. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/
@@ -18,7 +19,9 @@ export function describeRequest(name: string, log: Log) {
     c.set('requestId', requestId)
     c.set('trace', trace)
     await next()
-    const { status, headers } = c.res
+    const { headers } = c.res
+    // The Fetch standard has no answers with 101: what the route returned went nowhere.
+    const status = isUpgraded(c) ? 101 : c.res.status
     headers.set('x-request-id', requestId)
 
     // A probe every few seconds that goes well is no news.

@@ -26,6 +26,11 @@ export function isUpgrade(c: Context): boolean {
   return upgrades.get(c.env ?? {})?.taken === false
 }
 
+/** Whether the request has become a socket. */
+export function isUpgraded(c: Context): boolean {
+  return upgrades.get(c.env ?? {})?.taken === true
+}
+
 /** Hands the connection to `take`, which from then on answers for it; what the route returns goes nowhere. */
 export function takeUpgrade(c: Context, take: TakeOver): Response {
   const upgrade = upgrades.get(c.env ?? {})
