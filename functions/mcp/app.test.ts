@@ -162,6 +162,10 @@ describe.each([
     expect(textOf(result)).toBe(
       'title: must have 1 to 255 characters\ndue_time: must be a time of day, HH:MM\nnonsense: is not a field known here\nNothing was changed. Correct this and call again.',
     )
+    expect(textOf(await call(client, 'add_task', { title: 'x', due_date: 'tomorrow' }))).toMatch(
+      /^due_date: must be a day, YYYY-MM-DD\nNothing/,
+    )
+    expect(textOf(await call(client, 'get_task', { todo_id: '1' }))).toMatch(/^todo_id: must be a UUID, as lists show it\nNothing/)
     expect(textOf(await call(client, 'add_task', { title: 'x', due_time: '09:00' }))).toContain('due_time: A due_time needs a due_date')
     await expect(call(client, 'drop_tables')).rejects.toThrow(/-32602/)
     await client.close()

@@ -10,7 +10,9 @@ const Description = text(0, 1000).nullable().describe('Details, at most 1000 cha
 const Priority = z.enum(priorities).describe('low, medium or high')
 const Tag = text(1, 50)
 const Tags = z.array(Tag).max(10).describe('At most 10 labels of 1 to 50 characters; duplicates are dropped')
-export const CalendarDate = z.iso.date().refine((value) => value >= '0001-01-01', 'must lie in the years 0001 to 9999')
+export const CalendarDate = z.iso
+  .date({ error: 'must be a day, YYYY-MM-DD', abort: true })
+  .refine((value) => value >= '0001-01-01', 'must lie in the years 0001 to 9999')
 const DueDate = CalendarDate.nullable().describe('The day it is due, YYYY-MM-DD')
 const DueTime = z
   .string()
@@ -71,7 +73,7 @@ export const CreateTodo = z
   .strictObject(writable)
   .meta({ example: { title: 'Buy milk', priority: 'high', tags: ['shopping'], due_date: '2027-01-15' } })
 
-export const TodoRef = z.strictObject({ todo_id: z.uuid().describe("The todo's id") })
+export const TodoRef = z.strictObject({ todo_id: z.uuid('must be a UUID, as lists show it').describe("The todo's id") })
 
 export const UpdateTodo = z
   .strictObject({ ...TodoRef.shape, ...writable, title: Title.optional() })
