@@ -85,7 +85,7 @@ describe('the process of the MCP function', () => {
     expect((await fetch(`${url}/health/ready`)).status).toBe(200)
     expect(loaded()).toEqual([])
     const { headers } = await newUser(world)
-    const answer = await fetch(`${url}/api/v1/mcp`, { method: 'POST', headers, body: '{}' })
+    const answer = await fetch(`${url}/api/v1/mcp`, { method: 'POST', headers, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' })
     expect(answer.status).toBe(406)
     await expect.poll(() => loaded().length).toBeGreaterThan(0)
     await stop()

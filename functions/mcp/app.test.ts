@@ -240,7 +240,9 @@ describe('POST', () => {
     }
     expect(await status('{')).toEqual([400, -32700])
     expect(await status([list])).toEqual([400, -32600])
-    expect(await status({ method: 'call/list_tasks', id: 1 })).toEqual([400, -32700])
+    expect(await status({ method: 'call/list_tasks', id: 1 })).toEqual([400, -32600])
+    expect(await status('null')).toEqual([400, -32600])
+    expect(await status({ jsonrpc: '2.0', id: 1, result: {} })).toEqual([202, undefined])
     expect(await status({ jsonrpc: '2.0', method: 'notifications/initialized' })).toEqual([202, undefined])
     expect(await status(list, { accept: 'text/html' })).toEqual([406, -32000])
     expect(await status(JSON.stringify(list), { 'content-type': 'text/plain' })).toEqual([415, -32000])

@@ -1,6 +1,6 @@
 // MCP over HTTP ("Streamable HTTP"), without sessions: each POST has a server of its own, so that any replica answers any of them.
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
-import { ErrorCode, JSONRPCRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { ErrorCode, isJSONRPCRequest, JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { Log } from '../../shared/http/log.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import { wrongParams } from './params.ts'
@@ -11,9 +11,12 @@ export async function answerPost(request: Request, ctx: UserContext, log: Log): 
   const parsedBody = parse(await request.arrayBuffer())
   if (parsedBody === undefined) return refusal(ErrorCode.ParseError, 'The body is not JSON in UTF-8.')
   if (Array.isArray(parsedBody)) return refusal(ErrorCode.InvalidRequest, 'Batches are not taken: send one message a request.')
-  const { data: call } = JSONRPCRequestSchema.safeParse(parsedBody)
-  const error = call && wrongParams(call)
-  if (error) return Response.json({ jsonrpc: '2.0', id: call.id, error })
+  const { data: message } = JSONRPCMessageSchema.safeParse(parsedBody)
+  if (!message) return refusal(ErrorCode.InvalidRequest, 'This is not a JSON-RPC 2.0 message.')
+  if (isJSONRPCRequest(message)) {
+    const error = wrongParams(message)
+    if (error) return Response.json({ jsonrpc: '2.0', id: message.id, error })
+  }
   const server = createMcpServer(ctx, log)
   const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true })
   await server.connect(transport)
