@@ -322,6 +322,17 @@ describe("a model server's failures", () => {
     expect(reply.response).toMatch(/refuses this server's key.*Done: added “Milk”/)
   })
 
+  it('is seen in the log, without the key and without what was said', async () => {
+    const user = await newUser(world)
+    model.play([{ calls: [{ name: 'add_task', arguments: { title: 'Secret milk' } }] }, { status: 401 }])
+    expect((await send(user, 'my secret', { stream: true }).then((sent) => sent.text())).includes('Secret milk')).toBe(true)
+    const lines = world.lines.filter((line) => JSON.stringify(line).includes(user.id))
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', message: 'answer failed', fields: expect.objectContaining({ kind: 'bad_gateway' }) }),
+    )
+    expect(JSON.stringify(lines)).not.toMatch(/sk-secret|secret milk|my secret/i)
+  })
+
   it('ends when the time is up', async () => {
     const hasty = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, time: 300 }))
     const user = await newUser(world)

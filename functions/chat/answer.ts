@@ -68,6 +68,8 @@ export async function answerMessage(deps: AnswerDeps, ctx: UserContext, journal:
   } catch (error) {
     failure = signal.aborted ? outOfTime(signal) : asAppError(error)
     if (failure.kind === 'internal') report(error)
+    // Told within an answer, a failure would be seen by nobody who could mend it: a key that is refused, a model that is away.
+    else if (!signal.aborted) log('warn', 'answer failed', { user_id: ctx.actor.userId, kind: failure.kind, ...errorFields(error) })
     failure = withWhatWasDone(failure, tellDone(toolbox.done))
     ending.content = failure.message
     speech.say(ending.content)

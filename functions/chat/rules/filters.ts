@@ -8,6 +8,8 @@ export type Filter = {
   input: Partial<z.input<typeof ListTodos>>
   /** Only those whose moment has passed: list_tasks knows days alone. */
   overdue: boolean
+  /** Only those that were completed between these days, both exclusive: list_tasks does not know when that was. */
+  completed: { after: string | undefined; before: string | undefined } | undefined
   /** How to speak of them: "open", "completed" … */
   label: string
 }
@@ -49,8 +51,11 @@ export async function filterOf(text: string, moment: Moment, unmask: (text: stri
   const overdue = OVERDUE.test(text)
   const day = slots.when?.daySaid ? dayRange(ranged.rest, slots.when.date) : ranged.range
   const base = today(moment.now, moment.zone)
-  const range = overdue ? { due_before: dayAfter(base, 1) } : (day ?? (/\bdue\b/i.test(text) ? { due_after: '0001-01-01' } : {}))
+  const said: Range = overdue ? { due_before: dayAfter(base, 1) } : (day ?? (/\bdue\b/i.test(text) ? { due_after: '0001-01-01' } : {}))
   const status = overdue || UNDONE.test(text) ? 'pending' : COMPLETED.test(text) ? 'completed' : ALL.test(text) ? undefined : 'pending'
+  // "What did I finish today?" does not ask for what was due today.
+  const asksWhenDone = status === 'completed' && Object.keys(said).length > 0 && !/\bdue\b/i.test(text)
+  const range: Range = asksWhenDone ? {} : said
   const q = unmask(wordsOf(slots.rest))
   const priority = slots.priority ?? (urgent ? 'high' : undefined)
   const byDue = sort ?? (Object.keys(range).length > 0 ? 'due' : undefined)
@@ -64,9 +69,12 @@ export async function filterOf(text: string, moment: Moment, unmask: (text: stri
       ...(byDue ? { sort: byDue } : {}),
     },
     overdue,
+    completed: asksWhenDone ? { after: said.due_after, before: said.due_before } : undefined,
     label: overdue ? 'overdue' : status === 'pending' ? 'open' : (status ?? ''),
   }
 }
+
+type Range = { due_after?: string; due_before?: string }
 
 /** What is left when everything is gone that a list is asked for with. */
 function wordsOf(rest: string): string {

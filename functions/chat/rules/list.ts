@@ -2,7 +2,7 @@
 import { filterOf } from './filters.ts'
 import { ordinalsIn } from './ordinals.ts'
 import { named, run, type Said, type Scene, show } from './run.ts'
-import { isOverdue, trimReference } from './targets.ts'
+import { isMeant, trimReference } from './targets.ts'
 import { counted, describe, listed, SHOWN } from './wording.ts'
 
 export async function list(scene: Scene, text: string, counts: boolean, { unmask }: Said): Promise<string> {
@@ -29,7 +29,7 @@ export async function list(scene: Scene, text: string, counts: boolean, { unmask
     }
   }
   if (answer.error) return answer.error
-  const todos = filter.overdue ? answer.todos.filter((todo) => isOverdue(todo, scene.moment)) : answer.todos
+  const todos = answer.todos.filter((todo) => isMeant(todo, filter, scene.moment))
   if (counts) return counted(todos, filter, answer.more)
   scene.state.shown = todos.slice(0, SHOWN).map(named)
   scene.state.focus = todos.length === 1 ? todos.map(named) : []

@@ -6,7 +6,8 @@ import { ListTodos } from '../../../shared/operations/todo-schemas.ts'
 import { getTodo, listTodos } from '../../../shared/operations/todos.ts'
 import type { ChatState, Named } from '../state.ts'
 import { wallClock } from '../zone.ts'
-import { filterOf } from './filters.ts'
+import { today } from './dates.ts'
+import { type Filter, filterOf } from './filters.ts'
 import { isQuotation } from './literal.ts'
 import { ordinalsIn } from './ordinals.ts'
 import type { Moment } from './slots.ts'
@@ -101,7 +102,8 @@ async function byPlace(search: Search, places: readonly number[]): Promise<Targe
 
 async function every(search: Search, said: string): Promise<Target> {
   const { ctx, moment, unmask } = search
-  const { input, overdue } = await filterOf(said, moment, unmask)
+  const filter = await filterOf(said, moment, unmask)
+  const { input } = filter
   const named = /\b(?:completed|finished|done|pending|open|unfinished|overdue)\b/i.test(said)
   const wanted = named ? input.status : search.every
   const { todos } = await listTodos(ctx, ListTodos.parse({ ...input, status: wanted, limit: MANY }))
@@ -109,7 +111,7 @@ async function every(search: Search, said: string): Promise<Target> {
   const { q, ...others } = input
   if (todos.length === 0 && q && !input.tag && !/\s/.test(q))
     todos.push(...(await listTodos(ctx, ListTodos.parse({ ...others, tag: q.toLowerCase(), status: wanted, limit: MANY }))).todos)
-  const kept = overdue ? todos.filter((todo) => isOverdue(todo, moment)) : todos
+  const kept = todos.filter((todo) => isMeant(todo, filter, moment))
   return kept.length > 0 ? { kind: 'found', todos: kept } : { kind: 'none', why: 'There are no such todos.' }
 }
 
@@ -162,8 +164,17 @@ function isNear(said: string, word: string): boolean {
   return said === word || (said.length >= 4 && word.length >= 4 && distance(said, word) <= (said.length >= 8 ? 2 : 1))
 }
 
+/** Whether a todo is what a filter describes beyond what list_tasks can tell. */
+export function isMeant(todo: Todo, { overdue, completed }: Filter, moment: Moment): boolean {
+  if (overdue && !isOverdue(todo, moment)) return false
+  if (!completed) return true
+  if (todo.completed_at === null) return false
+  const day = today(new Date(todo.completed_at), moment.zone)
+  return (completed.after === undefined || day > completed.after) && (completed.before === undefined || day < completed.before)
+}
+
 /** Whether its moment, in its own zone or else the user's, has passed. */
-export function isOverdue({ completed, due_date, due_time, time_zone }: Todo, { now, zone }: Moment): boolean {
+function isOverdue({ completed, due_date, due_time, time_zone }: Todo, { now, zone }: Moment): boolean {
   if (completed || due_date === null) return false
   const wall = clockIn(now, time_zone ?? zone.name)
   return due_time === null ? due_date < wall.slice(0, 10) : `${due_date}T${due_time}` < wall.slice(0, 16)

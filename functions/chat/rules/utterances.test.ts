@@ -343,6 +343,8 @@ const ending: Case[] = [
   ['cancel flights', remove('Book flights')],
   ['delete write'],
   ['delete all completed tasks', remove('Water the plants')],
+  ['delete everything i completed today'],
+  ['delete all tasks finished yesterday', remove('Water the plants')],
   ['delete everything'],
   ['delete milk and rent'],
   [['delete milk and rent', 'yes please'], remove('Buy milk'), remove('Pay rent')],
@@ -457,6 +459,15 @@ async function converse(messages: string[]) {
   }
   return { calls, response }
 }
+
+it('tells what was completed on a day, whenever it was due', async () => {
+  const asked = [SHOW, 'complete the second one', 'what did I finish today?']
+  const { calls, response } = await converse(asked)
+  expect(calls).toEqual([list({ status: 'completed' })])
+  expect(response).toContain('Call the dentist')
+  expect(response).not.toContain('Water the plants')
+  expect((await converse(['what did I get done yesterday'])).response).toContain('Water the plants')
+})
 
 describe.each(Object.entries({ adding, listing, ending, changing, talking }))('%s', (_, cases) => {
   it.each(cases.map(([said, ...calls]) => ({ said: [said].flat().join(' / '), messages: [said].flat(), calls })))(

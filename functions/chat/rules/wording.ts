@@ -40,7 +40,7 @@ function dayInWords(date: string): string {
   )
 }
 
-export function listed(todos: readonly Todo[], { label, input }: Filter, more: boolean): string {
+export function listed(todos: readonly Todo[], { label, input, completed }: Filter, more: boolean): string {
   const what = [label, todos.length === 1 && !more ? 'todo' : 'todos'].filter(Boolean).join(' ')
   const which = [
     ...(input.priority ? [`with ${input.priority} priority`] : []),
@@ -49,7 +49,7 @@ export function listed(todos: readonly Todo[], { label, input }: Filter, more: b
   ].join(' ')
   const asked = [what, which].filter(Boolean).join(' ')
   if (todos.length === 0)
-    return `You have no ${asked}${input.due_after || (input.due_before && label !== 'overdue') ? ' for that time' : ''}.`
+    return `You have no ${asked}${completed || input.due_after || (input.due_before && label !== 'overdue') ? ' for that time' : ''}.`
   const lines = todos.slice(0, SHOWN).map((todo, index) => `${index + 1}. ${describe(todo)}`)
   const rest = todos.length > SHOWN || more ? [`… and ${more ? 'more' : `${todos.length - SHOWN} more`}.`] : []
   return [`You have ${todos.length}${more ? ' or more' : ''} ${asked}:`, ...lines, ...rest].join('\n')
