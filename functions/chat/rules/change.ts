@@ -62,7 +62,7 @@ async function readChange(text: string, moment: Moment): Promise<{ slots: Slots;
   const [, which, where] = /^(.+)\s+(?:to|until|till|for)\s+(.+)$/i.exec(said) ?? []
   if (which && where && isEvery(which)) {
     const slots = await takeSlots(where, moment)
-    if (slots.when) return { slots, rest: which }
+    if (slots.when && slots.rest === '') return { slots, rest: which }
   }
   const slots = await takeSlots(said, moment)
   return { slots, rest: slots.rest }

@@ -38,7 +38,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     re(
-      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|yeah|y|no|nope|nah|n|never ?mind|cancel|stop|oops|whoops)[!. ]*$',
+      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|yeah|y|no|nope|nah|n|never ?mind|cancel|stop|sure|oops|whoops)[!. ]*$',
     ),
     () => ({ kind: 'thanks' }),
   ],
@@ -48,6 +48,8 @@ const RULES: readonly Rule[] = [
     ),
     () => ({ kind: 'nothing' }),
   ],
+  // Half a yes: what is taken out of it has to be said again.
+  [re('^(?:yes|sure|but|except)\\b'), () => ({ kind: 'unclear' })],
   [re('^(?:should|shall|must|would|could|may|might|does)\\s+(?:i|we|it|there|you)\\b'), () => ({ kind: 'unclear' })],
   [re('^(?:tell me\\s+|do you know\\s+|i want to know\\s+)?how (?:many|much)\\b(.*)$'), ([text = '']) => ({ kind: 'count', text })],
   [
@@ -300,7 +302,7 @@ const RULES: readonly Rule[] = [
   [re('^schedule\\s+(.+)$'), ([text = '']) => ({ kind: 'add', text, many: false })],
   [re("^when(?:['’]s|\\s+is|\\s+are)\\s+(.+)$"), ([text = '']) => ({ kind: 'list', text: `all ${text}` })],
   [re('^(?:(?:who|why|how|where|what|when|tell me|are you|do you|you)\\b.*)$'), () => ({ kind: 'unclear' })],
-  [re('^(?:delete|remove|complete|rename|add|create|change|move|mark|reopen|tag|finish|undo)$'), () => ({ kind: 'help' })],
+  [re('^(?:delete|remove|complete|rename|add|create|change|move|mark|reopen|tag|finish|clear)$'), () => ({ kind: 'help' })],
 ]
 
 export function intentOf(clause: string): Intent {
