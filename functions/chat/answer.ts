@@ -7,6 +7,7 @@ import type { Confirmations } from '../../shared/identity/confirmations.ts'
 import type { StoredCall } from '../../shared/operations/conversations.ts'
 import { asAppError } from '../../shared/operations/failure.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import { zoneOf } from '../../shared/operations/zone.ts'
 import { runAgent } from './agent.ts'
 import { settleConfirmation, titlesOf } from './confirm.ts'
 import type { Emit } from './events.ts'
@@ -18,7 +19,6 @@ import { type ChatState, readState } from './state.ts'
 import { askToConfirm, tellDone } from './told.ts'
 import { type Call, makeToolbox, type Toolbox } from './toolbox.ts'
 import type { TokenBudget } from './usage.ts'
-import { zoneOf } from './zone.ts'
 
 export type AnswerDeps = Pick<AppDeps, 'log'> & {
   confirmations: Confirmations

@@ -77,6 +77,21 @@ describe.each([
     await client.close()
   })
 
+  it('means by today the day it is where the latest todo with a zone says', async () => {
+    const user = await newUser(world)
+    // One of the two is always a day away from UTC.
+    const [time_zone, away] = new Date().getUTCHours() >= 11 ? ['Pacific/Kiritimati', 1] : ['Pacific/Pago_Pago', -1]
+    const there = new Date(Date.now() + away * 86_400_000).toISOString().slice(0, 10)
+    const dayAfter = new Date(Date.parse(there) + 86_400_000).toISOString().slice(0, 10)
+    const due = await addTodo(user, 'Today there', { due_date: there, time_zone })
+    await addTodo(user, 'Tomorrow there', { due_date: dayAfter })
+    const client = await connect(user.headers)
+    const [content] = (await client.readResource({ uri: 'todo://today' })).contents
+    expect(JSON.parse(content && 'text' in content ? content.text : '')).toMatchObject({ todos: [due], count: 1 })
+    expect(JSON.stringify((await client.getPrompt({ name: 'plan_my_day' })).messages)).toContain(`Today is ${there}`)
+    await client.close()
+  })
+
   it('shows todos as resources, completes their ids, and brings them along in prompts', async () => {
     const user = await newUser(world)
     const today = new Date().toISOString().slice(0, 10)

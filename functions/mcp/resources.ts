@@ -5,6 +5,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import { ListTodos, TodoRef } from '../../shared/operations/todo-schemas.ts'
 import { getTodo, listTodos } from '../../shared/operations/todos.ts'
+import { wallClock, zoneOf } from '../../shared/operations/zone.ts'
 import type { Guard } from './server.ts'
 
 export const TODAY = 'todo://today'
@@ -15,6 +16,12 @@ const MANY = 50
 const DAY = 86_400_000
 
 export const dayOf = (date: Date) => date.toISOString().slice(0, 10)
+
+/** The day it is for the user: no client says, so it is the zone of their latest todo that has one, else UTC. */
+export async function todayOf(ctx: UserContext): Promise<string> {
+  const { name } = await zoneOf(ctx, undefined)
+  return dayOf(wallClock(ctx.clock(), name))
+}
 
 /** What is to be done by the end of a day: open, and due on it or before. The first due comes first. */
 export function dueBy(ctx: UserContext, day: string) {
@@ -30,8 +37,12 @@ export function registerResources(mcp: McpServer, ctx: UserContext, guard: Guard
   mcp.registerResource(
     'today',
     TODAY,
-    { title: 'Today', description: 'What is open and due today (UTC) or overdue', mimeType: 'application/json' },
-    () => guard(async () => contents(TODAY, await dueBy(ctx, dayOf(ctx.clock())))),
+    {
+      title: 'Today',
+      description: 'What is open and due today, or overdue, in the zone of the latest todo that has one, else in UTC',
+      mimeType: 'application/json',
+    },
+    () => guard(async () => contents(TODAY, await dueBy(ctx, await todayOf(ctx)))),
   )
   const template = new ResourceTemplate(`${ITEM}{id}`, {
     list: () => guard(() => recent(ctx)),

@@ -1,11 +1,11 @@
 // The built-in interpreter: English sentences to calls, without a language model. Quotations are masked, the message is split into
 // clauses, each clause becomes an intent, its slots are read and its references looked up; then its calls run, clause after clause.
 import type { UserContext } from '../../../shared/operations/operation.ts'
+import type { Zone } from '../../../shared/operations/zone.ts'
 import { isNo } from '../confirm.ts'
 import type { Journal } from '../journal.ts'
 import type { ChatState } from '../state.ts'
 import type { Call, Toolbox } from '../toolbox.ts'
-import type { Zone } from '../zone.ts'
 import { act } from './acts.ts'
 import { chosenFrom } from './choices.ts'
 import { splitClauses } from './clauses.ts'

@@ -27,3 +27,6 @@ CREATE UNIQUE INDEX "messages_by_position" ON "messages"("conversation_id", "pos
 
 -- AddForeignKey
 ALTER TABLE "chat_usage" ADD CONSTRAINT "chat_usage_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- The zone that a user's days are meant in is that of the latest todo that has one: found at once, however many have none.
+CREATE INDEX "todos_zoned_by_created" ON "todos"("user_id", "created_at", "id") WHERE "time_zone" IS NOT NULL;
