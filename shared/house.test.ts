@@ -1,4 +1,4 @@
-// The rule of the house: who may import whom, and who may read the environment. DESIGN in one picture:
+// The rule of the house: who may import whom, and who may read the environment. In one picture:
 //   main.ts, local.ts -> app.ts -> shared/http -> shared/operations -> @todo/prisma, shared/errors
 import fs from 'node:fs'
 import path from 'node:path'

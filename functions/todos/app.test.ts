@@ -25,7 +25,7 @@ async function newClient() {
   return { user, base, send, create }
 }
 
-/** The problem that a response must be (RFC 9457), with its fields as DESIGN says. */
+/** The problem that a response must be (RFC 9457), with exactly these fields. */
 async function problemOf(response: Response, status: number) {
   expect(response.status).toBe(status)
   expect(response.headers.get('content-type')).toBe('application/problem+json')

@@ -33,12 +33,14 @@ describe('listConversations', () => {
     expect(seen).toEqual(made.toReversed())
   })
 
-  it.each(['x', Buffer.from('{"id":"1"}').toString('base64url'), Buffer.from('null').toString('base64url')])(
-    'refuses the cursor %s',
-    async (cursor) => {
-      await expect(listConversations(await owner(), { limit: 2, cursor })).rejects.toMatchObject({ kind: 'invalid' })
-    },
-  )
+  it.each([
+    'x',
+    Buffer.from('{"updated_at":"0000-01-01T00:00:00Z","id":"019e1c70-11aa-7c52-9a3f-2f1d4b8e6a10"}').toString('base64url'),
+    Buffer.from('{"id":"1"}').toString('base64url'),
+    Buffer.from('null').toString('base64url'),
+  ])('refuses the cursor %s', async (cursor) => {
+    await expect(listConversations(await owner(), { limit: 2, cursor })).rejects.toMatchObject({ kind: 'invalid' })
+  })
 })
 
 describe('getConversation', () => {

@@ -1,7 +1,8 @@
 // Conversations as their owner sees them. What writes them is the chat function's own business (functions/chat/journal.ts).
 import type { Prisma } from '@todo/prisma'
 import { z } from 'zod'
-import { AppError, invalid } from '../errors.ts'
+import { AppError } from '../errors.ts'
+import { Instant, readCursor, writeCursor } from './cursor.ts'
 import { operation, type UserContext } from './operation.ts'
 
 export const ConversationRef = z.strictObject({ conversation_id: z.uuid().describe("The conversation's id") })
@@ -158,20 +159,5 @@ function toSummary(row: { id: string; title: string | null; createdAt: Date; upd
   return { id: row.id, title: row.title, created_at: row.createdAt.toISOString(), updated_at: row.updatedAt.toISOString() }
 }
 
-const ListCursor = z.strictObject({ updated_at: z.iso.datetime(), id: z.uuid() })
+const ListCursor = z.strictObject({ updated_at: Instant, id: z.uuid() })
 const MessageCursor = z.strictObject({ position: z.int().min(0).max(2_147_483_647) })
-
-const writeCursor = (place: z.output<typeof ListCursor> | z.output<typeof MessageCursor>) =>
-  Buffer.from(JSON.stringify(place)).toString('base64url')
-
-function readCursor<S extends z.ZodType>(schema: S, cursor: string): z.output<S> {
-  let value: unknown
-  try {
-    value = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-  } catch {
-    value = undefined
-  }
-  const place = schema.safeParse(value)
-  if (!place.success) throw invalid('/cursor', 'This is not a cursor that a page came with.')
-  return place.data
-}

@@ -3,6 +3,7 @@
 import { Prisma } from '@todo/prisma'
 import { z } from 'zod'
 import { invalid } from '../errors.ts'
+import { Instant, readCursor } from './cursor.ts'
 import { CalendarDate, type Sort, sorts, Title } from './todo-schemas.ts'
 
 const { sql, raw } = Prisma
@@ -21,7 +22,6 @@ type Key = {
   isSound(key: string): boolean
 }
 
-const Instant = z.iso.datetime().refine((key) => key >= '0001')
 const Due = z.string().regex(/^\d{4}-\d\d-\d\d (([01]\d|2[0-3]):[0-5]\d|24:00)$/)
 const isInstant = (key: string) => Instant.safeParse(key).success
 
@@ -56,20 +56,9 @@ export function sortKey(sort: Sort) {
 const Cursor = z.strictObject({ sort: z.enum(sorts), key: z.string(), id: z.uuid() }).refine(({ sort, key }) => sortKey(sort).isSound(key))
 export type Cursor = z.output<typeof Cursor>
 
-export function writeCursor(cursor: Cursor): string {
-  return Buffer.from(JSON.stringify(cursor)).toString('base64url')
-}
-
-/** Reads what `writeCursor` wrote, or anything else that a caller may send. @throws AppError `invalid` */
+/** The place a cursor names, if it belongs to this sort. @throws AppError `invalid` */
 export function parseCursor(text: string, sort: Sort): Cursor {
-  let value: unknown
-  try {
-    value = JSON.parse(Buffer.from(text, 'base64url').toString())
-  } catch {
-    value = undefined
-  }
-  const cursor = Cursor.safeParse(value)
-  if (!cursor.success) throw invalid('/cursor', 'This is not a cursor that a page came with.')
-  if (cursor.data.sort !== sort) throw invalid('/cursor', `This cursor belongs to sort=${cursor.data.sort}.`)
-  return cursor.data
+  const cursor = readCursor(Cursor, text)
+  if (cursor.sort !== sort) throw invalid('/cursor', `This cursor belongs to sort=${cursor.sort}.`)
+  return cursor
 }

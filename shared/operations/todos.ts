@@ -3,9 +3,10 @@ import { Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import type { z } from 'zod'
 import { AppError, invalid } from '../errors.ts'
+import { writeCursor } from './cursor.ts'
 import { constraintOf } from './failure.ts'
 import { operation, type UserContext } from './operation.ts'
-import { type Cursor, parseCursor, sortKey, writeCursor } from './todo-paging.ts'
+import { type Cursor, parseCursor, sortKey } from './todo-paging.ts'
 import { CompleteTodo, CreateTodo, DeletedTodo, ListTodos, priorities, Todo, TodoPage, TodoRef, UpdateTodo } from './todo-schemas.ts'
 import { withOwner } from './users.ts'
 
@@ -65,7 +66,7 @@ export const listTodos = operation(
     return {
       todos: page.map(toTodo),
       count: page.length,
-      next_cursor: last ? writeCursor({ sort, key: key.of(last), id: last.id }) : null,
+      next_cursor: last ? writeCursor({ sort, key: key.of(last), id: last.id } satisfies Cursor) : null,
     }
   },
 )
