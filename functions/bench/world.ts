@@ -46,14 +46,16 @@ export async function makeWorld() {
   }
 }
 
-/** Starts a script that logs `{"port": …}` when it listens. `ms` is how long that took. */
+/** Starts a script that logs `{"port": …}` when it listens. @throws Error when it ends instead */
 export async function startProcess(script: string, environment: Record<string, string>) {
   const begun = performance.now()
   const child = spawn(process.execPath, [script], { env: { PATH: process.env.PATH, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] })
-  const lines = createInterface(child.stdout)
-  const [line] = await once(lines, 'line')
-  const url = `http://127.0.0.1:${JSON.parse(line).port}`
-  return { child, pid: child.pid ?? 0, url, begun, ms: performance.now() - begun }
+  const gone = once(child, 'exit').then(([code]) => {
+    throw new Error(`${script} ended with status ${code}`)
+  })
+  const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), gone])
+  gone.catch(() => {})
+  return { child, pid: child.pid ?? 0, url: `http://127.0.0.1:${JSON.parse(line).port}`, begun }
 }
 
 export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
