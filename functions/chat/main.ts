@@ -3,8 +3,10 @@ import { makeDeps } from '../../shared/deps.ts'
 import { main } from '../../shared/http/serve.ts'
 import { chatApp } from './app.ts'
 import { makeChatDeps } from './deps.ts'
+import { chatLimits } from './limits.ts'
 
 await main(process.env, (env) => {
   const deps = makeChatDeps(env, makeDeps(env))
-  return { deps, app: chatApp(deps) }
+  // An answer that a model is at may take its whole time; a moment more for what is written down at its end.
+  return { deps, app: chatApp(deps), drain: chatLimits.time + 5_000 }
 })

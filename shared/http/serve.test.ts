@@ -66,3 +66,16 @@ it('takes a caller that leaves in the middle of a body for what it is: no fault 
   const line = () => lines.find(({ fields }) => fields.request_id === 'left-early')
   await expect.poll(line, { interval: 10 }).toMatchObject({ level: 'info', fields: { status: 400 } })
 })
+
+it('cuts what still runs when the time to drain is over', async () => {
+  const begun = Promise.withResolvers<void>()
+  const slow = createApp({ name: 'slow' }, deps).get('/slow', () => {
+    begun.resolve()
+    return new Promise<Response>(() => {})
+  })
+  const { port, drain } = await serve(slow, { port: 0, host: '127.0.0.1', drain: 50 })
+  const cut = expect(fetch(`http://127.0.0.1:${port}/slow`)).rejects.toThrow()
+  await begun.promise
+  await drain({ lameDuck: 0 })
+  await cut
+})

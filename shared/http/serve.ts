@@ -21,7 +21,7 @@ const TIMES = {
   lameDuck: 1_000,
   /** Then nobody is let in any more. A connection that was just let in has this long to send its request. */
   idle: 250,
-  /** Running requests have this long to end. */
+  /** Running requests have this long to end, unless an app says otherwise. */
   drain: 25_000,
 }
 
@@ -37,10 +37,12 @@ export type ServeOptions = {
   host?: string | undefined
   /** What keeps the sockets of an app that has some; without it a request to upgrade is answered like any other. */
   sockets?: Sockets | undefined
+  /** Milliseconds that running requests have to end when the process does: longer than the longest may take. */
+  drain?: number | undefined
 }
 
 /** Listens. @throws EnvError when nothing can listen there */
-export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host, sockets }: ServeOptions): Promise<Serving> {
+export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host, sockets, drain = TIMES.drain }: ServeOptions): Promise<Serving> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     // Of a request that names no host, as HTTP/1.0 allows.
@@ -73,7 +75,7 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host, sockets }:
     // Not http's own `close`, which would also cut connections whose first request is on its way.
     NetServer.prototype.close.call(server)
     const idle = setInterval(() => server.closeIdleConnections(), TIMES.idle)
-    const late = setTimeout(() => server.closeAllConnections(), TIMES.drain)
+    const late = setTimeout(() => server.closeAllConnections(), drain)
     await closed
     clearInterval(idle)
     clearTimeout(late)
@@ -132,14 +134,14 @@ async function listen(server: NetServer, port: number, host: string | undefined)
  */
 export async function main<D extends AppDeps>(
   environment: NodeJS.ProcessEnv,
-  build: (env: Env) => { deps: D; app: Pick<AnyApp, 'fetch'>; sockets?: Sockets },
+  build: (env: Env) => { deps: D; app: Pick<AnyApp, 'fetch'> } & Pick<ServeOptions, 'sockets' | 'drain'>,
 ): Promise<void> {
   try {
     const env = readEnv(environment)
-    const { deps, app, sockets } = build(env)
+    const { deps, app, sockets, drain } = build(env)
     // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
     deps.db.$connect().catch(() => {})
-    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets })
+    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, drain })
     deps.log('info', 'listening', { port: serving.port })
     onStop(async () => {
       await serving.drain()
