@@ -1,7 +1,7 @@
 // The Prisma client of the todo backend: how a function gets its database, and what its errors mean.
 import { PrismaPg } from '@prisma/adapter-pg'
 import { type ConnectionOptions, connectionConfig } from './connection.ts'
-import { PrismaClient } from './generated/client.ts'
+import { Prisma, PrismaClient } from './generated/client.ts'
 
 export { type ConnectionOptions, connectionConfig } from './connection.ts'
 export { databaseFailure } from './failure.ts'
@@ -21,3 +21,6 @@ export function createDb(connection: ConnectionOptions): Db {
   })
   return new PrismaClient({ adapter, errorFormat: 'minimal' })
 }
+
+/** A moment within a raw statement, with its zone: a bare Date reaches PostgreSQL without one. */
+export const instant = (at: Date) => Prisma.sql`${at.toISOString()}::timestamptz`

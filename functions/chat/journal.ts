@@ -2,7 +2,7 @@
 // lease in its row. Not by an advisory lock: that lives in a database session, which would have to be kept for as long as a model thinks,
 // and which a transaction pooler hands to somebody else. A lease survives poolers, a crash lets it run out, and every write checks it.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Prisma } from '@todo/prisma'
+import { instant, Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { AppError } from '../../shared/errors.ts'
 import { noConversation, type StoredCall, storedCalls } from '../../shared/operations/conversations.ts'
@@ -43,10 +43,10 @@ export async function openJournal(ctx: UserContext, message: string, conversatio
     /** Adds a message at the end; an assistant's may be filled in later. Returns its id. */
     async add(role: 'user' | 'assistant', { content = '', calls = [], state }: Entry): Promise<string> {
       const messageId = uuidv7()
-      const now = ctx.clock()
+      const now = instant(ctx.clock())
       const added = await ctx.db.$executeRaw`
         WITH owned AS (
-          UPDATE conversations SET updated_at = GREATEST(${now}::timestamptz, updated_at), lease_until = ${leaseEnd}
+          UPDATE conversations SET updated_at = GREATEST(${now}, updated_at), lease_until = ${leaseEnd}
           WHERE ${held(id, lease)} RETURNING id
         )
         INSERT INTO messages (id, conversation_id, position, role, content, tool_calls, state, created_at)
@@ -90,7 +90,7 @@ const lost = () => new AppError('conflict', 'This conversation was taken over by
 
 async function create(ctx: UserContext, message: string, lease: string): Promise<string> {
   const id = uuidv7()
-  const now = ctx.clock()
+  const now = instant(ctx.clock())
   const title = [...(message.split('\n')[0] ?? '')].slice(0, TITLE_LENGTH).join('')
   await withOwner(
     ctx,

@@ -1,7 +1,7 @@
 // Tickets for clients that can send nothing but a URL: good for one socket within half a minute, in PostgreSQL so that any replica
 // honours what another gave out. An access token never stands in a URL; a ticket that leaks from a log is spent already.
 import { createHash, randomBytes } from 'node:crypto'
-import type { Db } from '@todo/prisma'
+import { type Db, instant } from '@todo/prisma'
 import { z } from 'zod'
 import { AppError } from '../../shared/errors.ts'
 import type { Actor } from '../../shared/operations/operation.ts'
@@ -36,8 +36,8 @@ export function makeTickets(db: Db, clock: () => Date) {
       const expiresAt = new Date(now.getTime() + LIFETIME * 1000)
       // Whoever issues one sweeps away those that nobody came with.
       await db.$executeRaw`
-        WITH swept AS (DELETE FROM mcp_tickets WHERE expires_at <= ${now})
-        INSERT INTO mcp_tickets (digest, actor, expires_at) VALUES (${digest(ticket)}, ${JSON.stringify(actor)}::jsonb, ${expiresAt})`
+        WITH swept AS (DELETE FROM mcp_tickets WHERE expires_at <= ${instant(now)})
+        INSERT INTO mcp_tickets (digest, actor, expires_at) VALUES (${digest(ticket)}, ${JSON.stringify(actor)}::jsonb, ${instant(expiresAt)})`
       return { ticket, expires_in: LIFETIME }
     },
     /** Whom the ticket stands for; it is spent by asking. @throws AppError `unauthenticated` */

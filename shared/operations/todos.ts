@@ -1,5 +1,5 @@
 // Todos: the product. Every statement carries the owner's id; what is someone else's does not exist here.
-import { Prisma } from '@todo/prisma'
+import { instant, Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import type { z } from 'zod'
 import { AppError, invalid } from '../errors.ts'
@@ -170,9 +170,6 @@ function only([row]: Row[]): Todo {
 
 /** The same for what never was and for what is someone else's. */
 const notFound = () => new AppError('not_found', 'There is no such todo.')
-
-/** With its zone: a bare Date reaches PostgreSQL without one. */
-const instant = (at: Date) => sql`${at.toISOString()}::timestamptz`
 
 type Assignment = { column: string; value: Prisma.Sql }
 const names = (values: Assignment[]) => join(values.map(({ column }) => Prisma.raw(column)))
