@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import { createServer } from 'node:net'
+import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -62,6 +63,21 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     async database(name) {
       await createDatabase(url('postgres'), name)
       return url(name)
+    },
+  }
+}
+
+/** A server in a directory of its own that `stop` removes, for data that nobody will miss unless `durable` says otherwise. */
+export async function startTemporary({ durable = false } = {}): Promise<EmbeddedServer> {
+  const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-postgres-'))
+  // The server may run as another user than the one that owns the directory.
+  await fs.chmod(directory, 0o711)
+  const server = await startEmbedded({ directory: path.join(directory, 'postgres'), durable })
+  return {
+    ...server,
+    async stop() {
+      await server.stop()
+      await fs.rm(directory, { recursive: true, force: true })
     },
   }
 }

@@ -1,8 +1,5 @@
 // `npm run db:new -- <name>`: writes the migration that leads from the existing ones to schema.prisma, for a person to review.
-import fs from 'node:fs/promises'
-import os from 'node:os'
-import path from 'node:path'
-import { startEmbedded } from './embedded.ts'
+import { startTemporary } from './embedded.ts'
 import { migrate, pendingChanges, writeMigration } from './migrate.ts'
 
 const [name = ''] = process.argv.slice(2)
@@ -11,9 +8,7 @@ if (!/^[a-z][a-z0-9_]{0,60}$/.test(name)) {
   process.exit(1)
 }
 
-const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-migration-'))
-await fs.chmod(directory, 0o711)
-const server = await startEmbedded({ directory: path.join(directory, 'postgres'), durable: false })
+const server = await startTemporary()
 try {
   const connection = { url: await server.database('scratch') }
   await migrate(connection)
@@ -23,5 +18,4 @@ try {
   )
 } finally {
   await server.stop()
-  await fs.rm(directory, { recursive: true, force: true })
 }

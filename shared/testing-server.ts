@@ -1,9 +1,6 @@
 // Vitest's global set-up: one PostgreSQL of its own for the whole run, gone afterwards. With TEST_DATABASE_URL, the URL of an empty
 // database on a server that is already there (as a superuser), the tests run against that one instead, and leave their rows in it.
-import fs from 'node:fs/promises'
-import os from 'node:os'
-import path from 'node:path'
-import { startEmbedded } from '@todo/prisma/embedded'
+import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import type { TestProject } from 'vitest/node'
 
@@ -16,13 +13,6 @@ export default async function setup(project: TestProject) {
 }
 
 async function startOwn() {
-  const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-test-'))
-  // The server may run as another user than the one that owns the directory.
-  await fs.chmod(directory, 0o711)
-  const server = await startEmbedded({ directory: path.join(directory, 'postgres'), durable: false })
-  const stop = async () => {
-    await server.stop()
-    await fs.rm(directory, { recursive: true, force: true })
-  }
-  return { url: await server.database('todo'), stop }
+  const server = await startTemporary()
+  return { url: await server.database('todo'), stop: server.stop }
 }

@@ -3,11 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import fs from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { createDb } from '@todo/prisma'
-import { startEmbedded } from '@todo/prisma/embedded'
+import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { v7 as uuidv7 } from 'uuid'
 import { ownIssuer, readEnv } from '../../shared/env.ts'
@@ -16,10 +15,8 @@ import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
 export type World = Awaited<ReturnType<typeof makeWorld>>
 
 export async function makeWorld() {
-  const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-bench-'))
-  await fs.chmod(directory, 0o711)
   // Durable, as it would be anywhere that matters.
-  const server = await startEmbedded({ directory: path.join(directory, 'postgres'), durable: true })
+  const server = await startTemporary({ durable: true })
   const url = await server.database('todo')
   await migrate({ url })
   const environment = {
@@ -41,7 +38,6 @@ export async function makeWorld() {
     async stop() {
       await db.$disconnect()
       await server.stop()
-      await fs.rm(directory, { recursive: true, force: true })
     },
   }
 }
