@@ -24,8 +24,11 @@ export function errorFields(error: unknown): LogFields {
     sql_state: fromPrisma ? /Code: `(\w+)`/.exec(message)?.[1] : undefined,
     error_message: fromPrisma ? undefined : message,
     error_stack: frames,
-    ...(cause instanceof Error
-      ? { cause: errorFields(cause).error, cause_code: errorFields(cause).error_code, cause_sql_state: errorFields(cause).sql_state }
-      : {}),
+    ...(cause instanceof Error ? causeFields(cause) : {}),
   }
+}
+
+function causeFields(cause: Error): LogFields {
+  const { error, error_code, sql_state } = errorFields(cause)
+  return { cause: error, cause_code: error_code, cause_sql_state: sql_state }
 }

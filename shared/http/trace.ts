@@ -11,7 +11,3 @@ export function continueTrace(traceparent: string | undefined): Trace {
   const [, traceId = randomBytes(16).toString('hex'), flags = '00'] = TRACEPARENT.exec(traceparent ?? '') ?? []
   return { traceId, spanId: randomBytes(8).toString('hex'), flags }
 }
-
-export function toTraceparent({ traceId, spanId, flags }: Trace): string {
-  return `00-${traceId}-${spanId}-${flags}`
-}
