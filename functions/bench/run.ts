@@ -1,21 +1,36 @@
-// `npm run bench`: builds the bundles and shows the figures side by side, ratios first. It never fails for being slow.
-// `--short` takes fewer samples. The table goes to standard output and, with the machine it came from, to dist/bench.json.
-import fs from 'node:fs/promises'
-import os from 'node:os'
-import path from 'node:path'
+// `npm run bench`: builds the bundles and shows the figures side by side, ratios first. It never fails for being slow, but it does when
+// something does not answer as it should. The table goes to standard output and dist/bench.md, the numbers to dist/bench.json.
+//   --short              fewer and shorter samples, for CI
+//   --only warm,scale    some parts only
+import { parseArgs } from 'node:util'
 import { coldStart } from './cold-start.ts'
 import { mcpSockets } from './mcp.ts'
-import { makeWorld } from './world.ts'
+import { type Row, report } from './report.ts'
+import { warm } from './warm.ts'
+import { makeWorld, type World } from './world.ts'
 
-const short = process.argv.includes('--short')
+type Part = (world: World, options: { short: boolean }) => Promise<Row[]>
+
+const parts: Record<string, Part> = {
+  'cold-start': coldStart,
+  warm,
+  mcp: mcpSockets,
+}
+
+const { values } = parseArgs({ options: { short: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const named = values.only?.split(',') ?? Object.keys(parts)
+const unknown = named.find((name) => !(name in parts))
+if (unknown !== undefined) throw new Error(`there is no part ${unknown}; there are ${Object.keys(parts).join(', ')}`)
+
 const world = await makeWorld()
 try {
-  const rows = [...(await coldStart(world, short ? 5 : 15)), ...(await mcpSockets(world, short ? 5 : 20))]
-  const machine = `${os.cpus().length} cores (${os.cpus()[0]?.model.trim()}), Node ${process.versions.node}, load ${os.loadavg()[0]?.toFixed(1)}`
-  const lines = rows.map(({ what, ratio, figures }) => `| ${what} | ${Number.isNaN(ratio) ? '' : `${ratio.toFixed(2)} ×`} | ${figures} |`)
-  process.stdout.write(`${machine}\n\n| What | Ratio | Figures |\n| --- | ---: | --- |\n${lines.join('\n')}\n`)
-  const file = path.join(import.meta.dirname, '..', '..', 'dist', 'bench.json')
-  await fs.writeFile(file, JSON.stringify({ at: new Date().toISOString(), machine, rows }, null, 2))
+  const rows: Row[] = []
+  for (const name of named) {
+    const begun = performance.now()
+    rows.push(...((await parts[name]?.(world, values)) ?? []))
+    process.stderr.write(`${name}: ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
+  }
+  process.stdout.write(await report(rows, values))
 } finally {
   await world.stop()
 }
