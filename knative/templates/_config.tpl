@@ -1,0 +1,20 @@
+{{/* What every function reads from its environment and is no secret. */}}
+{{- define "todo.config" -}}
+{{- $host := .Values.ingress.host -}}
+CORS_ORIGINS: {{ join "," .Values.corsOrigins | quote }}
+PUBLIC_URL: {{ .Values.publicUrl | default (and (ne .Values.ingress.type "none") $host | ternary (printf "https://%s" $host) "") | quote }}
+{{- with .Values.betterAuth }}
+BETTER_AUTH_ISSUER: {{ .issuer | quote }}
+BETTER_AUTH_JWKS_URL: {{ .jwksUrl | quote }}
+BETTER_AUTH_AUDIENCE: {{ .audience | quote }}
+{{- end }}
+{{- range $name, $value := .Values.config }}
+{{ $name }}: {{ toString $value | quote }}
+{{- end }}
+{{- end }}
+
+{{/* A change of any of this starts new revisions: pods read it when they start, and never again. Holds no secret. */}}
+{{- define "todo.configuration" -}}
+{{- include "todo.config" . }}
+{{ toJson (list .Values.auth .Values.openai.enabled .Values.database.mode .Values.database.external .Values.rollout) }}
+{{- end }}
