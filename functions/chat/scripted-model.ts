@@ -12,6 +12,8 @@ export type Turn = {
   headers?: Record<string, string>
   /** Never answers. */
   hangs?: boolean
+  /** Streams its deltas, and the rest when this is settled. */
+  waits?: Promise<unknown>
   /** Streams what it has, then cuts the connection, or ends as if that was all. */
   cuts?: 'connection' | 'answer'
   /** Streams these deltas as they are before everything else. */
@@ -82,13 +84,14 @@ function complete(response: ServerResponse, turn: Turn): void {
   )
 }
 
-function stream(response: ServerResponse, turn: Turn): void {
+async function stream(response: ServerResponse, turn: Turn): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   const send = (delta: object, finish_reason: string | null = null, more: object = {}) =>
     response.write(
       `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }], ...more })}\n\n`,
     )
   for (const delta of turn.deltas ?? []) send(delta)
+  await turn.waits
   for (const piece of turn.text?.match(/.{1,5}/gs) ?? []) send({ content: piece })
   for (const [index, call] of functionsOf(turn).entries()) {
     const { name, arguments: given } = call.function

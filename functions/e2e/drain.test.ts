@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { Todo } from '../../shared/operations/todo-schemas.ts'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing.ts'
 import { startFunction } from './process.ts'
+import { holdTodo } from './slow.ts'
 
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())
@@ -37,46 +38,28 @@ async function client(url: string, headers: Record<string, string>, answers: Ans
   }
 }
 
-/** Holds the row until `until` is settled, which makes a change of it wait. `waiting` counts what does. */
-async function lock(id: string, until: Promise<unknown>) {
-  const locked = Promise.withResolvers<number>()
-  const released = world.deps.db.$transaction(
-    async (tx) => {
-      const [holder] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid FROM todos WHERE id = ${id}::uuid FOR UPDATE`
-      locked.resolve(holder?.pid ?? 0)
-      await until
-    },
-    { timeout: 20_000 },
-  )
-  const pid = await locked.promise
-  const blocked = () => world.deps.db.$queryRaw<unknown[]>`SELECT pid FROM pg_stat_activity WHERE ${pid}::int = ANY(pg_blocking_pids(pid))`
-  return { released, waiting: async () => (await blocked()).length }
-}
-
 async function withSlowRequest() {
   const todos = await startFunction('todos', testEnvironment())
   const user = await newUser(world)
   const headers = { ...user.headers, 'content-type': 'application/json' }
   const base = `${todos.url}/api/v1/${user.id}/todos`
   const todo = await answer(await fetch(base, { method: 'POST', headers, body: '{"title":"Wait"}' }), Todo)
-  const release = Promise.withResolvers<void>()
-  const { released, waiting } = await lock(todo.id, release.promise)
+  const { waiting, release } = await holdTodo(world.deps.db, todo.id)
   const slow = fetch(`${base}/${todo.id}`, { method: 'PATCH', headers, body: '{"title":"Waited"}' })
   await expect.poll(waiting, { interval: 20 }).toBe(1)
-  return { todos, base, headers, slow, release: release.resolve, released }
+  return { todos, base, headers, slow, release }
 }
 
 describe('SIGTERM', () => {
   it('under load loses no request, new or running, and ends with status 0', async () => {
-    const { todos, base, headers, slow, release, released } = await withSlowRequest()
+    const { todos, base, headers, slow, release } = await withSlowRequest()
     const answers: Answer[] = []
     const clients = Array.from({ length: 4 }, () => client(base, headers, answers))
     await expect.poll(() => answers.length, { interval: 10 }).toBeGreaterThan(20)
     const gone = todos.stop('SIGTERM')
     await Promise.all(clients)
     // By now nobody is let in any more, and the slow request still runs.
-    release()
-    await released
+    await release()
     expect(await answer(await slow, Todo)).toMatchObject({ title: 'Waited' })
     await gone
 
@@ -91,7 +74,7 @@ describe('SIGTERM', () => {
   }, 20_000)
 
   it('twice ends at once', async () => {
-    const { todos, base, headers, slow, release, released } = await withSlowRequest()
+    const { todos, base, headers, slow, release } = await withSlowRequest()
     const lost = expect(slow).rejects.toThrow()
     const first = expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')
     // The first has been noticed when an answer says so.
@@ -100,7 +83,6 @@ describe('SIGTERM', () => {
     await expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')
     await Promise.all([first, lost])
     agent.destroy()
-    release()
-    await released
+    await release()
   })
 })

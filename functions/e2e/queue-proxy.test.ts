@@ -1,0 +1,101 @@
+// That the stand-in does what Knative's queue-proxy does, in what the other stories rely on.
+import { once } from 'node:events'
+import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
+
+/** `/hang` never answers, `/drip` answers a line every 20 ms for half a second, anything else at once; a socket repeats what it hears. */
+const asked: string[] = []
+const left: string[] = []
+const app = http.createServer(async (request, response) => {
+  const path = request.url ?? ''
+  asked.push(path)
+  response.on('close', () => response.writableFinished || left.push(path))
+  if (path === '/hang') return
+  if (path === '/drip') for (let line = 0; line < 25; line++) await sleep(20).then(() => response.write('drip\n'))
+  response.end('done')
+})
+const sockets = new WebSocketServer({ server: app })
+sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
+let port: number
+beforeAll(async () => {
+  await once(app.listen(0, '127.0.0.1'), 'listening')
+  const address = app.address()
+  port = typeof address === 'object' && address ? address.port : 0
+})
+const ends: (() => void)[] = []
+afterAll(async () => {
+  for (const end of ends) end()
+  app.closeAllConnections()
+  await once(app.close(), 'close')
+})
+
+async function proxy(options: QueueProxyOptions) {
+  const started = await startQueueProxy(port, options)
+  ends.push(started.cut)
+  return started
+}
+
+it.each([
+  ['/hang', { timeout: 100 }, 504, 'request timeout'],
+  ['/hang', { responseStartTimeout: 100 }, 504, 'request timeout'],
+  ['/hang', { idleTimeout: 100 }, 504, 'request timeout'],
+  // An answer that has begun is ended where it is, as if that were all.
+  ['/drip', { timeout: 250 }, 200, /^(drip\n)+request timeout$/],
+  ['/drip', { responseStartTimeout: 400, idleTimeout: 400 }, 200, /^(drip\n){25}done$/],
+] as const)('%s with %o is answered with %i', async (path, options, status, body) => {
+  const { url } = await proxy(options)
+  const response = await fetch(url + path)
+  expect(response.status).toBe(status)
+  expect(await response.text()).toMatch(body)
+  // Who was asked in vain has seen it.
+  const hanging = () => asked.filter((each) => each === '/hang').length - left.filter((each) => each === '/hang').length
+  await expect.poll(hanging, { interval: 10 }).toBe(0)
+})
+
+it.each([{ timeout: 200 }, { responseStartTimeout: 200 }, { idleTimeout: 200 }])('cuts a busy socket with %o', async (options) => {
+  const { url } = await proxy(options)
+  const socket = new WebSocket(url)
+  await once(socket, 'open')
+  let heard = 0
+  socket.on('message', () => heard++)
+  const busy = setInterval(() => socket.send('still here'), 20)
+  const [code] = await once(socket, 'close')
+  clearInterval(busy)
+  expect(code).toBe(1006)
+  expect(heard).toBeGreaterThan(2)
+})
+
+it('runs as many at once as it may, lets ten times as many wait, and refuses more; a socket counts as one for its life', async () => {
+  const { url } = await proxy({ concurrency: 1 })
+  const socket = new WebSocket(url)
+  await once(socket, 'open')
+  const begun = asked.length
+  const requests = Array.from({ length: 11 }, async () => (await fetch(`${url}/next`)).status)
+  expect(await Promise.race(requests)).toBe(503)
+  expect(asked).toHaveLength(begun)
+  socket.close()
+  expect((await Promise.all(requests)).toSorted()).toEqual([...Array(10).fill(200), 503])
+  expect(asked.slice(begun)).toEqual(Array(10).fill('/next'))
+})
+
+it('is not ready from the start of its drain, and serves until nobody has asked for a while', async () => {
+  const { url, quietened, close } = await proxy({ quiet: 300 })
+  const probe = async () => (await fetch(url, { headers: { 'k-network-probe': 'queue' } })).status
+  expect(await probe()).toBe(200)
+  let quiet = false
+  const drained = quietened().then(() => {
+    quiet = true
+  })
+  for (let n = 0; n < 5; n++) {
+    await sleep(100)
+    expect(await probe()).toBe(503)
+    expect((await fetch(url)).status).toBe(200)
+    expect(quiet).toBe(false)
+  }
+  await drained
+  await close()
+  await expect(fetch(url)).rejects.toThrow()
+})

@@ -1,0 +1,25 @@
+// Requests that last exactly as long as a test wants: a change of a row waits for whoever has it locked.
+import type { Db } from '@todo/prisma'
+
+/** Holds the todo until `release`, which makes a change of it wait. `waiting` counts what does. */
+export async function holdTodo(db: Db, id: string) {
+  const locked = Promise.withResolvers<number>()
+  const until = Promise.withResolvers<void>()
+  const released = db.$transaction(
+    async (tx) => {
+      const [holder] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid FROM todos WHERE id = ${id}::uuid FOR UPDATE`
+      locked.resolve(holder?.pid ?? 0)
+      await until.promise
+    },
+    { timeout: 20_000 },
+  )
+  const pid = await locked.promise
+  const blocked = () => db.$queryRaw<unknown[]>`SELECT pid FROM pg_stat_activity WHERE ${pid}::int = ANY(pg_blocking_pids(pid))`
+  return {
+    waiting: async () => (await blocked()).length,
+    release: () => {
+      until.resolve()
+      return released
+    },
+  }
+}
