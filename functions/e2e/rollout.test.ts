@@ -1,6 +1,7 @@
 // A new revision takes over from an old one under load, as on Knative: nobody loses a request, a stream, or a call.
 import http from 'node:http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { Todo } from '../../shared/operations/todo-schemas.ts'
 import { answer, newUser, type TestUser, testDeps, testEnvironment } from '../../shared/testing.ts'
@@ -16,18 +17,45 @@ const json = (user: TestUser) => ({ ...user.headers, 'content-type': 'applicatio
 const addTodo = async (base: string, user: TestUser, title: string) =>
   answer(await fetch(base, { method: 'POST', headers: json(user), body: JSON.stringify({ title }) }), Todo)
 
-/** One request over a kept connection. @throws Error when it is lost */
+/** One request over a kept connection: its status, or why it was lost. */
 function ask(
   agent: http.Agent,
   url: string,
   { method, headers, body }: { method: string; headers: http.OutgoingHttpHeaders; body?: string },
 ) {
-  return new Promise<number>((resolve, reject) => {
+  return new Promise<number | string>((resolve) => {
     const request = http.request(url, { agent, method, headers }, (response) => {
       response.resume().on('end', () => resolve(response.statusCode ?? 0))
     })
-    request.on('error', reject).end(body)
+    request.on('error', ({ message }) => resolve(message)).end(body)
   })
+}
+
+/** Four clients that write and read over kept connections until they are told to stop. */
+function startLoad(base: string, user: TestUser) {
+  const titles: string[] = []
+  const statuses: (number | string)[] = []
+  let running = true
+  const clients = Array.from({ length: 4 }, async (_, client) => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    for (let n = 0; running; n++) {
+      const title = `${client}/${n}`
+      titles.push(title)
+      statuses.push(await ask(agent, base, { method: 'POST', headers: json(user), body: JSON.stringify({ title }) }))
+      statuses.push(await ask(agent, `${base}?limit=5`, { method: 'GET', headers: user.headers }))
+      // The machine is for the functions, too.
+      await sleep(10)
+    }
+    agent.destroy()
+  })
+  const stop = () => {
+    running = false
+    return Promise.all(clients)
+  }
+  onTestFinished(async () => {
+    await stop()
+  })
+  return { titles, statuses, stop }
 }
 
 const letsNobodyIn = (pod: Pod) =>
@@ -39,30 +67,17 @@ describe('a rollout', () => {
     const ingress = await startIngress(old)
     const user = await newUser(world)
     const base = `${ingress.url}/api/v1/${user.id}/todos`
+    const { titles, statuses, stop } = startLoad(base, user)
+    const fresh = await startPod('todos', testEnvironment())
     const { id } = await addTodo(base, user, 'Slow')
     const { waiting, release } = await holdTodo(world.deps.db, id)
     const slow = fetch(`${base}/${id}`, { method: 'PATCH', headers: json(user), body: '{"description":"Changed"}' })
     await expect.poll(waiting, { interval: 20 }).toBe(1)
-
-    const titles: string[] = []
-    const statuses: number[] = []
-    let running = true
-    const clients = Array.from({ length: 4 }, async (_, client) => {
-      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-      for (let n = 0; running; n++) {
-        const title = `${client}/${n}`
-        titles.push(title)
-        statuses.push(await ask(agent, base, { method: 'POST', headers: json(user), body: JSON.stringify({ title }) }))
-        statuses.push(await ask(agent, `${base}?limit=5`, { method: 'GET', headers: user.headers }))
-      }
-      agent.destroy()
-    })
-    const fresh = await startPod('todos', testEnvironment())
     const { told, gone } = old.delete()
     // It is still asked for a while: the network learns of its end later than it does.
     expect(await old.probe()).toBe(503)
     const during = statuses.length
-    await expect.poll(() => statuses.length, { interval: 10 }).toBeGreaterThan(during + 40)
+    await expect.poll(() => statuses.length, { interval: 10 }).toBeGreaterThan(during + 20)
     ingress.route(fresh)
     await told
     // What runs longer than the quiet period runs on into SIGTERM, and past the moment when nobody is let in any more.
@@ -70,8 +85,7 @@ describe('a rollout', () => {
     await release()
     expect(await answer(await slow, Todo)).toMatchObject({ description: 'Changed' })
     await gone
-    running = false
-    await Promise.all(clients)
+    await stop()
 
     expect(new Set(statuses)).toEqual(new Set([200, 201]))
     const kept = await world.deps.db.todo.findMany({ where: { userId: user.id, description: null }, select: { title: true } })

@@ -1,4 +1,4 @@
-// Requests that last exactly as long as a test wants: a change of a row waits for whoever has it locked.
+// Requests that last exactly as long as a test wants: a change of a row waits for whoever has it locked, for 5 s (prisma/connection.ts).
 import type { Db } from '@todo/prisma'
 
 /** Holds the todo until `release`, which makes a change of it wait. `waiting` counts what does. */
