@@ -78,6 +78,7 @@ function limitTime({ response }: Exchange, { timeout = 300_000, responseStartTim
   const timers: NodeJS.Timeout[] = []
   let lastWrite = Number.NEGATIVE_INFINITY
   function cut() {
+    if (over.signal.aborted) return
     over.abort()
     if (!response.headersSent) response.writeHead(504, { 'content-type': 'text/plain' })
     response.end(MESSAGE)

@@ -12,7 +12,7 @@ import { holdTodo } from './slow.ts'
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())
 
-async function before({ url }: FunctionProcess, options: QueueProxyOptions = {}) {
+async function proxied({ url }: FunctionProcess, options: QueueProxyOptions = {}) {
   const proxy = await startQueueProxy(Number(new URL(url).port), options)
   return { ...proxy, api: `${proxy.url}/api/v1` }
 }
@@ -35,7 +35,7 @@ describe('todos', () => {
   }
 
   it('answers others after a request that was cut off, which has been done or has not', async () => {
-    const { url, close } = await before(todos, { timeout: 300 })
+    const { url, close } = await proxied(todos, { timeout: 300 })
     const { headers, one, change, waiting, release } = await heldTodo()
     const cut = await fetch(url + one, change)
     expect(cut.status).toBe(504)
@@ -49,7 +49,7 @@ describe('todos', () => {
   })
 
   it('is asked one after the other behind a gate of one, and turns nobody away', async () => {
-    const { url, close } = await before(todos, { concurrency: 1 })
+    const { url, close } = await proxied(todos, { concurrency: 1 })
     const { headers, path, one, change, waiting, release } = await heldTodo()
     const first = fetch(url + one, change)
     await expect.poll(waiting, { interval: 20 }).toBe(1)
@@ -73,7 +73,7 @@ describe('chat', () => {
     const model = await startScriptedModel()
     const chat = await startFunction('chat', testEnvironment({ OPENAI_API_KEY: 'any', OPENAI_BASE_URL: model.url }))
     // Less than the 15 s for which a request that vanished would hold its conversation.
-    const [patient, hasty] = await Promise.all([before(chat, { timeout: 10_000 }), before(chat, { timeout: 1_500 })])
+    const [patient, hasty] = await Promise.all([proxied(chat, { timeout: 10_000 }), proxied(chat, { timeout: 1_500 })])
     const { headers } = await newUser(world)
     const say = (api: string, message: string, conversation_id?: string) =>
       fetch(`${api}/chat`, {
@@ -95,7 +95,7 @@ describe('chat', () => {
 describe('mcp', () => {
   it('ends a socket before it is cut off, and its client carries on with the next', async () => {
     const mcp = await startFunction('mcp', testEnvironment({ MCP_MAX_CONNECTION_SECONDS: '1' }))
-    const { url, close } = await before(mcp, { timeout: 5_000, responseStartTimeout: 5_000 })
+    const { url, close } = await proxied(mcp, { timeout: 5_000, responseStartTimeout: 5_000 })
     const user = await newUser(world)
     const connect = async () => {
       const client = openSocket(`${url.replace('http', 'ws')}/api/v1/mcp`, { headers: user.headers })
