@@ -158,13 +158,19 @@ function variableProblems({ env = [] }: Container): Problem[] {
   return [
     ...repeated(env.map(({ name }) => name)).map((name) => problem(name, 'is there twice')),
     ...env.flatMap(({ name, value }) => {
-      if (RUNTIME.test(name)) return []
-      const known = Object.entries(variables).find(([known]) => known === name)?.[1]
-      if (!known) return [problem(name, 'is no variable of shared/env.ts')]
-      const message = value === undefined ? undefined : known.schema.safeParse(value).error?.issues[0]?.message
-      return when(message !== undefined, problem(name, message ?? ''))
+      const message = variableProblem(name, value)
+      return message === undefined ? [] : [problem(name, message)]
     }),
   ]
+}
+
+/** What is wrong with a variable of a function's environment; with its name alone where the value comes from elsewhere. */
+export function variableProblem(name: string, value?: string): string | undefined {
+  if (RUNTIME.test(name)) return undefined
+  const known = Object.entries(variables).find(([known]) => known === name)?.[1]
+  if (!known) return 'is no variable of shared/env.ts'
+  // As readEnv does: an empty one counts as not set.
+  return value ? known.schema.safeParse(value).error?.issues[0]?.message : undefined
 }
 
 const when = (is: boolean, problem: Problem): Problem[] => (is ? [problem] : [])

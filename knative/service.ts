@@ -151,7 +151,7 @@ function exactlyOne<S extends z.ZodObject>(schema: S) {
 }
 
 /** What is wrong with an image's name: it must say which one, today and tomorrow. */
-function imageProblem(image: string): string | undefined {
+export function imageProblem(image: string): string | undefined {
   const [, , tag, digest] = /^([a-z0-9][\w.:/-]*\/)?[a-z0-9][a-z0-9._-]*(?::([\w][\w.-]{0,127}))?(@sha256:[0-9a-f]{64})?$/.exec(image) ?? []
   if (tag === 'latest' && !digest) return 'must not be `latest`: nobody knows what runs'
   return tag || digest ? undefined : 'must have a tag or a digest'

@@ -39,7 +39,7 @@ const RULES: Rule[] = [
 /** These see several functions, or start them. */
 const SEES_ALL = /^functions\/(local|docs|build)\.ts$|^functions\/(e2e|bench)\//
 const READS_ENVIRONMENT =
-  /^functions\/([a-z]+\/main|local|install|build)\.m?ts$|^functions\/install\.mjs$|^prisma\/(migrate|prisma\.config|embedded)\.ts$|^vitest\.config\.ts$/
+  /^functions\/([a-z]+\/main|local|install|build)\.m?ts$|^functions\/install\.mjs$|^knative\/(check|deploy)\.ts$|^prisma\/(migrate|prisma\.config|embedded)\.ts$|^vitest\.config\.ts$/
 const IS_TEST = /\.test\.ts$|^shared\/testing|^functions\/(e2e|bench)\//
 
 /** What a file imports, statically or not, types included. */

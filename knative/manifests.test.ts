@@ -1,0 +1,183 @@
+// The files and the chart as they are, and each check proved by something that breaks it.
+import fs from 'node:fs'
+import path from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { helmRuns, lintChart, render, VARIANTS } from './chart.ts'
+import { readDefinitions } from './crds.ts'
+import { Manifest, modelProblems } from './models.ts'
+import { broken, SOUND } from './testing.ts'
+import { chartProblems, connectionsNeeded, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
+
+const helm = process.env.HELM ?? 'helm'
+const hasHelm = helmRuns(helm)
+if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered, because there is no helm on the PATH (or in HELM)\n')
+
+const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, file), 'utf8')
+const manifest = (text: string) => Manifest.parse(parse(text))
+
+/** The paths of everything in a value that has nothing in it. */
+function leaves(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return ['']
+  return Object.entries(value).flatMap(([key, child]) => leaves(child).map((leaf) => `/${key.replaceAll('/', '~')}${leaf}`))
+}
+
+describe("Kubernetes' types", () => {
+  it('find nothing in a sound manifest', async () => {
+    expect(await modelProblems(manifest(SOUND))).toEqual([])
+  })
+
+  it.each([
+    ['timeoutSeconds: 600\n      resp', 'timeoutSecond: 600\n      resp', '/spec/template/spec/timeoutSecond is no field of its type'],
+    ['containerConcurrency: 80', 'containerConcurrency: many', '/spec/template/spec/containerConcurrency must be integer'],
+    ['  labels:', '  labells:', '/metadata/labells is no field of its type'],
+    ['value: "4"', 'valu: "4"', '/spec/template/spec/containers/0/env/0/valu is no field of its type'],
+    ['emptyDir:', 'emptyDirs:', '/spec/template/spec/volumes/0/emptyDirs is no field of its type'],
+    ['sizeLimit: 16Mi', 'sizeLimits: 16Mi', '/spec/template/spec/volumes/0/emptyDir/sizeLimits is no field of its type'],
+    ['kind: Service', 'kind: Servis', 'there is no Servis in serving.knative.dev/v1'],
+    ['serving.knative.dev/v1\n', 'serving.knative.dev/v2\n', 'there is no Service in serving.knative.dev/v2'],
+  ])('where %j is %j find %s', async (piece, replacement, problem) => {
+    expect(await modelProblems(manifest(broken(piece, replacement)))).toEqual([problem])
+  })
+
+  it.each([
+    ['v1', 'ConfigMap', { datas: {} }, ['/datas is no field of its type']],
+    ['v1', 'ConfigMap', { data: { any: 'key' }, metadata: { name: 'a', annotations: { any: 'key' } } }, []],
+    [
+      'batch/v1',
+      'Job',
+      { spec: { template: { spec: { containers: [], restartPolicie: 'Never' } } } },
+      ['/spec/template/spec/restartPolicie is no field of its type'],
+    ],
+    ['networking.k8s.io/v1', 'NetworkPolicy', { spec: { podSelector: {}, ingres: [] } }, ['/spec/ingres is no field of its type']],
+    ['sources.knative.dev/v1', 'PingSource', { spec: { sink: {}, shedule: '* * * * *' } }, ['/spec/shedule is no field of its type']],
+    ['gateway.networking.k8s.io/v1', 'HTTPRoute', { spec: { rules: [{ matchs: [] }] } }, ['/spec/rules/0/matchs is no field of its type']],
+    ['networking.istio.io/v1', 'VirtualService', { spec: { hosts: ['a'], htttp: [] } }, ['/spec/htttp is no field of its type']],
+    [
+      'monitoring.coreos.com/v1',
+      'PodMonitor',
+      { spec: { selector: {}, podMetricsEndpoint: [] } },
+      ['/spec/podMetricsEndpoint is no field of its type'],
+    ],
+  ])('of %s %s know their fields: %j', async (apiVersion, kind, fields, problems) => {
+    expect(await modelProblems(Manifest.parse({ metadata: { name: 'a' }, apiVersion, kind, ...fields }))).toEqual(problems)
+  })
+})
+
+describe("a cluster's definitions", () => {
+  const folder = fs.mkdtempSync(path.join(import.meta.dirname, '.definitions-'))
+  afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+  it('refuse fields they do not list, but where they say they keep them', () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        metadata: { type: 'object' },
+        spec: {
+          type: 'object',
+          properties: {
+            names: { type: 'object', additionalProperties: { type: 'string' } },
+            items: { type: 'array', items: { type: 'object', properties: { size: { type: 'integer' } } } },
+            free: { type: 'object', properties: {}, 'x-kubernetes-preserve-unknown-fields': true },
+          },
+        },
+      },
+    }
+    const spec = { group: 'example.com', names: { kind: 'Thing' }, versions: [{ name: 'v1', schema: { openAPIV3Schema: schema } }] }
+    fs.writeFileSync(path.join(folder, 'thing.yaml'), JSON.stringify({ kind: 'CustomResourceDefinition', spec }))
+    const problems = (spec: object, kind = 'Thing') =>
+      readDefinitions(folder)(Manifest.parse({ apiVersion: 'example.com/v1', kind, metadata: { name: 'a', any: 1 }, spec }))
+    expect(problems({ names: { any: 'key' }, items: [{ size: 1 }], free: { any: 1 } })).toEqual([])
+    expect(problems({ names: { any: 1 }, items: [{ siz: 1 }], more: 1 })).toEqual([
+      '/spec/more is no field of its type',
+      '/spec/names/any must be string',
+      '/spec/items/0/siz is no field of its type',
+    ])
+    expect(problems({}, 'Other')).toBeUndefined()
+  })
+
+  it('have to be there', () => {
+    expect(() => readDefinitions(import.meta.dirname)).toThrow('there is no CustomResourceDefinition')
+  })
+})
+
+describe('manifests that are applied together', () => {
+  const source = (kind: string, name: string, fields: object) => Manifest.parse({ apiVersion: 'v1', kind, metadata: { name }, ...fields })
+
+  it('give functions only variables they know', async () => {
+    const secret = source('Secret', 'todo-database', { data: { DATABASE_URL: btoa('postgresql://a/b'), DATABASE_UR: '' } })
+    const other = source('Secret', 'other', { data: { anything: '' } })
+    expect(await manifestProblems([manifest(SOUND), secret, other])).toEqual([
+      'Secret todo-database: DATABASE_UR is no variable of shared/env.ts',
+    ])
+
+    const configured = manifest(broken('secretRef:\n                name: todo-database', 'configMapRef:\n                name: config'))
+    const config = source('ConfigMap', 'config', { data: { CORS_ORIGINS: 'https://a.example/', PUBLIC_URL: '' } })
+    expect(await manifestProblems([configured, config])).toEqual([expect.stringMatching(/^ConfigMap config: CORS_ORIGINS must be origins/)])
+  })
+
+  it('say of every image which one it is', async () => {
+    const pod = source('Pod', 'a', { spec: { containers: [{ name: 'a', image: 'postgres:latest' }] } })
+    expect(await manifestProblems([pod])).toEqual(['Pod a: postgres:latest must not be `latest`: nobody knows what runs'])
+  })
+})
+
+describe('the plain files', () => {
+  it('are sound', async () => {
+    // Its function comes with the next change.
+    expect((await plainProblems()).filter((problem) => !problem.startsWith('events.yaml is the file of no app'))).toEqual([])
+  })
+
+  it('keep events inside of the cluster, and nothing else', () => {
+    const local = plainServices().filter(({ metadata }) => JSON.stringify(metadata).includes('"cluster-local"'))
+    expect(local.map(({ metadata }) => metadata.name)).toEqual(['events'])
+  })
+
+  it('need no more connections than the chart grants', () => {
+    expect(connectionsNeeded([manifest(SOUND), manifest(SOUND)])).toBe(2 * (4 * 4 + 4 * 4) + 3)
+    expect(connectionsNeeded(plainServices())).toBeLessThanOrEqual(parse(read('values.yaml')).database.connections)
+  })
+})
+
+describe('the chart', () => {
+  it('has the version of the package', () => {
+    const { version } = JSON.parse(read('../package.json'))
+    const chart = parse(read('Chart.yaml'))
+    expect([chart.version, chart.appVersion]).toEqual([version, version])
+    const images = plainServices().map((service) => /"image":"([^"]+)"/.exec(JSON.stringify(service))?.[1])
+    expect(images).toEqual(plainServices().map(({ metadata }) => `dev.local/todo-${metadata.name}:${version}`))
+  })
+})
+
+describe.skipIf(!hasHelm)('the chart, rendered', () => {
+  it.each(Object.keys(VARIANTS))('with %s is sound', async (name) => {
+    expect(await chartProblems(helm, VARIANTS[name] ?? [])).toEqual([])
+  })
+
+  it('satisfies `helm lint --strict`', () => {
+    expect(lintChart(helm, [])).toEqual([])
+  })
+
+  it('has the Services of the plain files, but for what a release adds', () => {
+    const rendered = render(helm, []).filter(isFunction)
+    expect(rendered).toMatchObject(plainServices())
+    for (const [index, file] of plainServices().entries()) {
+      const has = leaves(file)
+      expect(leaves(rendered[index]).filter((leaf) => !has.includes(leaf))).toEqual([
+        '/metadata/labels/app.kubernetes.io~instance',
+        '/metadata/labels/app.kubernetes.io~managed-by',
+        '/metadata/labels/app.kubernetes.io~version',
+        '/metadata/labels/helm.sh~chart',
+        '/spec/template/metadata/annotations/todo~configuration',
+        '/spec/template/spec/serviceAccountName',
+      ])
+    }
+  })
+
+  it('refuses more connections than the database grants, with the numbers', () => {
+    const needed = connectionsNeeded(
+      render(helm, ['--set=functions.todos.scale.max=10', '--set=database.connections=1000']).filter(isFunction),
+    )
+    expect(() => render(helm, ['--set=functions.todos.scale.max=10'])).toThrow(`Up to ${needed} connections`)
+  })
+})
