@@ -1,8 +1,8 @@
 {{/* What every function reads from its environment and is no secret. */}}
 {{- define "todo.config" -}}
-{{- $host := .Values.ingress.host -}}
+{{- $ingress := eq .Values.ingress.type "none" | ternary "" (printf "https://%s" .Values.ingress.host) -}}
 CORS_ORIGINS: {{ join "," .Values.corsOrigins | quote }}
-PUBLIC_URL: {{ .Values.publicUrl | default (and (ne .Values.ingress.type "none") $host | ternary (printf "https://%s" $host) "") | quote }}
+PUBLIC_URL: {{ .Values.publicUrl | default $ingress | quote }}
 {{- with .Values.betterAuth }}
 BETTER_AUTH_ISSUER: {{ .issuer | quote }}
 BETTER_AUTH_JWKS_URL: {{ .jwksUrl | quote }}
