@@ -115,7 +115,7 @@ const POD: Case[] = [
 
 const CONTAINERS: Case[] = [
   ['      volumes:\n', '        - { name: sidecar, image: sidecar:1 }\n      volumes:\n', `shape ${SPEC}.containers`],
-  ['- name: sound\n          image', '- name: queue-proxy\n          image', `shape ${CONTAINER}.name`],
+  ['- image:', '- name: sound\n          image:', `not-allowed ${CONTAINER}.name`],
   ['todo-sound:0.1.0', 'todo-sound:latest', `shape ${CONTAINER}.image`],
   ['todo-sound:0.1.0', 'todo-sound', `shape ${CONTAINER}.image`],
   [...under('          ports:', '            - containerPort: 8001'), `shape ${CONTAINER}.ports`],

@@ -56,7 +56,6 @@ const probe = (paths: [string, ...string[]]) =>
   })
 
 const container = z.strictObject({
-  name: name.refine((value) => value !== 'queue-proxy', "is the name of Knative's own container").optional(),
   image: z.string().refine((value) => imageProblem(value) === undefined, { error: ({ input }) => imageProblem(String(input)) }),
   imagePullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']).optional(),
   args: z.array(z.string()).optional(),
@@ -131,6 +130,7 @@ export type KnativeService = z.infer<typeof KnativeService>
 /** Why a field that the schema does not know is not there, where that needs saying. */
 export const ABSENT: Record<string, string> = {
   namespace: '`kn` ignores it: the namespace is given with -n',
+  name: "`kn` drops a container's when it applies a file again: a new revision for nothing; a revision's can be applied only once",
   traffic: 'applying the file again would undo what `kn service update --traffic` did',
   initContainers: 'Knative refuses them: migrations are a Job',
   affinity: 'Knative refuses it unless a feature flag is on: the chart has a value for that',

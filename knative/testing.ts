@@ -29,8 +29,7 @@ spec:
       enableServiceLinks: false
       automountServiceAccountToken: false
       containers:
-        - name: sound
-          image: registry.example.com:5000/todo/todo-sound:0.1.0
+        - image: registry.example.com:5000/todo/todo-sound:0.1.0
           ports:
             - containerPort: 8000
           env:
