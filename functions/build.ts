@@ -1,8 +1,14 @@
 // `npm run build`: one self-contained bundle a function, in dist/<name>/. Started as its image starts it: node dist/<name>/main.js.
+import { execFile } from 'node:child_process'
 import fs from 'node:fs/promises'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { type Plugin, rolldown } from 'rolldown'
+import { firstCalls } from './bench/first-calls.ts'
+import { makeWorld } from './bench/world.ts'
 
+/** The bundle's name; `main.js` beside it runs it. */
+const BUNDLE = 'bundle.cjs'
 const root = path.join(import.meta.dirname, '..')
 
 /** What cannot be bundled, and goes along as a package: a native addon, and an engine that reads its own WebAssembly file. */
@@ -13,30 +19,28 @@ const ALONGSIDE: Record<string, string[]> = {
 /** Data a bundle reads from beside itself. */
 const FILES: Record<string, string[]> = { migrate: ['prisma/schema.prisma', 'prisma/migrations'] }
 
-/**
- * Prisma carries its query compiler as base64 inside JavaScript, which costs a third more bytes and a decoding at every start.
- * Here it becomes a file of its own, compiled off the main thread.
- */
+/** Prisma carries its query compiler as base64 inside JavaScript, and loads it before the first query. Here it is a file, loaded when needed. */
 function compilerAsFile(): Plugin {
-  const inline = /const \{ wasm \} = await import\("([^"]+\.wasm-base64\.mjs)"\)\s+return await decodeBase64AsWasm\(wasm\)/
+  const own = /config\.compilerWasm = \{[\s\S]+?\n\}\n/
   return {
     name: 'compiler-as-file',
     transform: {
       filter: { id: /prisma\/generated\/internal\/class\.ts$/ },
       async handler(code) {
-        const [, base64Module] = inline.exec(code) ?? []
-        if (!base64Module) throw new Error('Prisma generates its client differently: look at prisma/generated/internal/class.ts')
+        const [, base64Module] = /import\("([^"]+\.wasm-base64\.mjs)"\)/.exec(code) ?? []
+        if (!base64Module || !own.test(code)) {
+          throw new Error('Prisma generates its client differently: look at prisma/generated/internal/class.ts')
+        }
         const { wasm } = await import(base64Module)
         this.emitFile({ type: 'asset', fileName: 'query_compiler.wasm', source: Buffer.from(wasm, 'base64') })
-        const load =
-          "const { readFile } = await import('node:fs/promises')\n    return WebAssembly.compile(await readFile(new URL('./query_compiler.wasm', import.meta.url)))"
-        return { code: code.replace(inline, load), map: null }
+        const lazy = "import { compilerWasm } from '../../lazy-compiler.ts'\nconfig.compilerWasm = compilerWasm\n"
+        return { code: code.replace(own, lazy), map: null }
       },
     },
   }
 }
 
-async function bundle(name: string): Promise<{ name: string; bytes: number }> {
+async function bundle(name: string): Promise<void> {
   const dist = path.join(root, 'dist', name)
   await fs.rm(dist, { recursive: true, force: true })
   const alongside = ALONGSIDE[name] ?? []
@@ -48,16 +52,22 @@ async function bundle(name: string): Promise<{ name: string; bytes: number }> {
     plugins: [compilerAsFile()],
     logLevel: 'warn',
   })
-  // Source maps stand apart: they are for whoever reads a stack trace, not for the image.
   await build.write({
     dir: dist,
-    format: 'esm',
+    // A script, because a module's code cache can only be taken before it has run: see entry.mjs.
+    format: 'cjs',
+    codeSplitting: false,
+    dynamicImportInCjs: false,
     minify: true,
     sourcemap: 'hidden',
-    entryFileNames: 'main.js',
-    chunkFileNames: '[name]-[hash].js',
+    entryFileNames: BUNDLE,
+    postBanner: '(function (exports, require, module, __filename, __dirname) {',
+    postFooter: '})',
   })
   await build.close()
+  await toAscii(path.join(dist, BUNDLE))
+  await fs.copyFile(path.join(import.meta.dirname, 'entry.mjs'), path.join(dist, 'main.js'))
+  // Source maps stand apart: they are for whoever reads a stack trace, not for the image.
   const maps = path.join(root, 'dist', 'maps', name)
   await fs.rm(maps, { recursive: true, force: true })
   await fs.mkdir(maps, { recursive: true })
@@ -71,7 +81,31 @@ async function bundle(name: string): Promise<{ name: string; bytes: number }> {
   }
   for (const file of FILES[name] ?? []) await fs.cp(path.join(root, file), path.join(dist, path.basename(file)), { recursive: true })
   await fs.writeFile(path.join(dist, 'package.json'), '{ "type": "module" }\n')
-  return { name, bytes: await sizeOf(dist) }
+}
+
+/** Written so that it can be read as it is, without decoding. Only texts hold anything else. */
+async function toAscii(file: string): Promise<void> {
+  const code = await fs.readFile(file, 'utf8')
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+  await fs.writeFile(file, code.replace(/[^\0-\x7f]/g, escaped), 'ascii')
+}
+
+/** Has each function answer its first call, for the code cache (see entry.mjs). */
+async function train(names: string[]): Promise<void> {
+  const world = await makeWorld()
+  try {
+    const user = await world.newUser()
+    await world.addTodos(user, 20)
+    for (const [name, call] of Object.entries(firstCalls)) {
+      if (!names.includes(name)) continue
+      const script = path.join(import.meta.dirname, 'train.ts')
+      await promisify(execFile)(process.execPath, [script, path.join(root, 'dist', name), JSON.stringify(call(user))], {
+        env: { PATH: process.env.PATH, ...world.environment },
+      })
+    }
+  } finally {
+    await world.stop()
+  }
 }
 
 async function sizeOf(directory: string): Promise<number> {
@@ -91,7 +125,10 @@ const existing = await Promise.all(
 )
 const unknown = named.find((name) => !existing.flat().includes(name))
 if (unknown) throw new Error(`there is no function ${unknown}; there are ${existing.flat().join(', ')}`)
-for (const name of named.length > 0 ? named : existing.flat()) {
-  const { bytes } = await bundle(name)
+const names = named.length > 0 ? named : existing.flat()
+for (const name of names) await bundle(name)
+await train(names)
+for (const name of names) {
+  const bytes = await sizeOf(path.join(root, 'dist', name))
   process.stdout.write(`${name.padEnd(10)} ${(bytes / 1e6).toFixed(2).padStart(6)} MB\n`)
 }

@@ -4,7 +4,7 @@ import { main } from '../../shared/http/serve.ts'
 import { authApp } from './app.ts'
 import { makeAuthDeps } from './deps.ts'
 
-await main(process.env, (env) => {
+void main(process.env, (env) => {
   const deps = makeAuthDeps(env, makeDeps(env))
   return { deps, app: authApp(deps) }
 })

@@ -1,12 +1,13 @@
 // How long a process takes from nothing to its first answer that has read the database, against a bare `node:http` process: as probes see
 // it (ready), and as the caller does whose request woke it up.
+import { type FirstCall, firstCalls } from './first-calls.ts'
 import { bare, bundle, end, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
 import { buildTwin } from './twins.ts'
-import { PASSWORD, type User, type World } from './world.ts'
+import type { User, World } from './world.ts'
 
-type Case = { name: string; script: string; first: (user: User) => { path: string; init: RequestInit }; owed?: string }
+type Case = { name: string; script: string; first: (user: User) => FirstCall; owed?: string }
 type Samples = Record<'ready' | 'first', number[]>
 
 /** Interleaved, so that whatever else the machine does meets all of them alike. */
@@ -32,37 +33,19 @@ export async function coldStart(world: World, { short }: { short: boolean }): Pr
 }
 
 async function makeCases(): Promise<Case[]> {
-  const signed = ({ authorization }: User): RequestInit => ({ headers: { authorization } })
-  const list: Case['first'] = (user) => ({ path: `/api/v1/${user.id}/todos?limit=20`, init: signed(user) })
-  const mcpHeaders = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-  const tool = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'list_tasks', arguments: {} } })
   return [
-    { name: 'bare node:http', script: bare, first: list },
-    { name: 'node:http + pg twin of todos', script: await buildTwin('todos'), first: list },
-    { name: 'todos', script: bundle('todos'), first: list, owed: '≤ 2.00 ×' },
-    { name: 'users', script: bundle('users'), first: (user) => ({ path: '/api/v1/me', init: signed(user) }) },
-    {
-      name: 'auth (a login)',
-      script: bundle('auth'),
-      first: ({ email }) => ({
-        path: '/api/v1/users/login',
-        init: { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email, password: PASSWORD }) },
-      }),
-    },
-    { name: 'chat (conversations)', script: bundle('chat'), first: (user) => ({ path: '/api/v1/conversations', init: signed(user) }) },
-    {
-      name: 'mcp (a tool call over HTTP)',
-      script: bundle('mcp'),
-      first: ({ authorization }) => ({
-        path: '/api/v1/mcp',
-        init: { method: 'POST', headers: { ...mcpHeaders, authorization }, body: tool },
-      }),
-    },
+    { name: 'bare node:http', script: bare, first: firstCalls.todos },
+    { name: 'node:http + pg twin of todos', script: await buildTwin('todos'), first: firstCalls.todos },
+    { name: 'todos', script: bundle('todos'), first: firstCalls.todos, owed: '≤ 2.00 ×' },
+    { name: 'users', script: bundle('users'), first: firstCalls.users },
+    { name: 'auth (a login)', script: bundle('auth'), first: firstCalls.auth },
+    { name: 'chat (conversations)', script: bundle('chat'), first: firstCalls.chat },
+    { name: 'mcp (a tool call over HTTP)', script: bundle('mcp'), first: firstCalls.mcp },
   ]
 }
 
 /** Milliseconds from the start of the process. @throws Error when the answer is no 200 */
-async function timeToAnswer({ environment }: World, script: string, { path, init }: ReturnType<Case['first']>): Promise<number> {
+async function timeToAnswer({ environment }: World, script: string, { path, init }: { path: string; init: RequestInit }): Promise<number> {
   const { child, url, begun } = await startProcess(script, environment)
   try {
     const response = await fetch(url + path, init)

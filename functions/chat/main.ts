@@ -5,7 +5,7 @@ import { chatApp } from './app.ts'
 import { makeChatDeps } from './deps.ts'
 import { chatLimits } from './limits.ts'
 
-await main(process.env, (env) => {
+void main(process.env, (env) => {
   const deps = makeChatDeps(env, makeDeps(env))
   // An answer that a model is at may take its whole time; a moment more for what is written down at its end.
   return { deps, app: chatApp(deps), drain: chatLimits.time + 5_000 }

@@ -4,7 +4,7 @@ import { main } from '../../shared/http/serve.ts'
 import { mcpApp } from './app.ts'
 import { makeMcpDeps } from './deps.ts'
 
-await main(process.env, (env) => {
+void main(process.env, (env) => {
   const deps = makeMcpDeps(env, makeDeps(env))
   return { deps, app: mcpApp(deps), sockets: deps.sockets }
 })

@@ -3,10 +3,10 @@ import { migrate } from '@todo/prisma/migrate'
 import { databaseOptions, readEnv } from '../../shared/env.ts'
 import { endWith } from '../../shared/http/serve.ts'
 
-try {
+void run().catch(endWith)
+
+async function run(): Promise<void> {
   const { applied, retried } = await migrate(databaseOptions(readEnv(process.env)))
   for (const name of retried) process.stdout.write(`Tried again: ${name}\n`)
   process.stdout.write(applied.length > 0 ? `Applied: ${applied.join(', ')}\n` : 'Nothing to apply.\n')
-} catch (error) {
-  endWith(error)
 }

@@ -3,7 +3,7 @@ import { makeDeps } from '../../shared/deps.ts'
 import { main } from '../../shared/http/serve.ts'
 import { todosApp } from './app.ts'
 
-await main(process.env, (env) => {
+void main(process.env, (env) => {
   const deps = makeDeps(env)
   return { deps, app: todosApp(deps) }
 })
