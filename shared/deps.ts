@@ -1,8 +1,10 @@
 // From the environment to what the apps are built of: written once, for every `main.ts` and for `local.ts`.
-import { createDb } from '@todo/prisma'
+import { createDb, type Db } from '@todo/prisma'
 import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
+import { type DeliveryNews, makeDelivery } from './events/delivery.ts'
+import { httpSink, type Send } from './events/sink.ts'
 import type { AppDeps } from './http/app.ts'
-import { jsonLog, type Log } from './http/log.ts'
+import { errorFields, jsonLog, type Log } from './http/log.ts'
 import { makeTokenVerifier, type VerifyToken } from './identity/issuers.ts'
 
 export type Deps = AppDeps & { verifyToken: VerifyToken }
@@ -10,11 +12,33 @@ export type Deps = AppDeps & { verifyToken: VerifyToken }
 /** What every function needs. Opens no connection yet. @throws EnvError, or Error when the database URL may not be used */
 export function makeDeps(env: Env, log: Log = jsonLog): Deps {
   const clock = () => new Date()
+  const db = createDb(databaseOptions(env))
   return {
-    db: createDb(databaseOptions(env)),
+    db,
     clock,
     log,
     corsOrigins: env.CORS_ORIGINS,
+    delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
     verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), clock),
+  }
+}
+
+/** Takes what is in the outbox to a sink, and tells the log what goes wrong. No text of a user is in it. */
+export function deliveryTo(send: Send, db: Db, log: Log) {
+  return makeDelivery({ db, send, report: (news) => logNews(log, news) })
+}
+
+function logNews(log: Log, news: DeliveryNews): void {
+  switch (news.is) {
+    case 'failing':
+      log('warn', 'events failing', { failed: news.failed, reason: news.reason })
+      break
+    case 'dead': {
+      const { id, type, subject, attempts } = news.event
+      log('error', 'event given up', { event_id: id, type, subject, attempts: attempts + 1, reason: news.reason })
+      break
+    }
+    case 'away':
+      log('warn', 'events wait for the database', errorFields(news.cause))
   }
 }

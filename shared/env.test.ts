@@ -91,6 +91,34 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
   },
   OPENAI_MODEL: { fallback: 'gpt-5-mini', takes: [['qwen3:8b', 'qwen3:8b']], refuses: [LONG] },
   CHAT_TOKENS_PER_DAY: { fallback: 200_000, takes: [['0', 0]], refuses: ['-1', 'many'] },
+  K_SINK: {
+    fallback: undefined,
+    takes: [
+      [
+        'http://broker-ingress.knative-eventing.svc.cluster.local/todo/default',
+        'http://broker-ingress.knative-eventing.svc.cluster.local/todo/default',
+      ],
+    ],
+    refuses: ['broker', 'ftp://broker/', 'http://user:word@broker/'],
+  },
+  K_CE_OVERRIDES: {
+    fallback: undefined,
+    takes: [
+      ['{}', {}],
+      ['{"extensions":{"cluster":"blue","0":"ü"}}', { cluster: 'blue', 0: 'ü' }],
+    ],
+    refuses: [
+      'cluster=blue',
+      'null',
+      '[]',
+      '{"extensions":{"cluster":1}}',
+      '{"extensions":{"Cluster":"blue"}}',
+      '{"extensions":{"cluster":""}}',
+      '{"extensions":{"data":"blue"}}',
+      '{"extensions":{"id":"1"}}',
+      '{"attributes":{}}',
+    ],
+  },
   CORS_ORIGINS: {
     fallback: [],
     takes: [

@@ -49,6 +49,22 @@ const secrets = z
   })
   .describe('`id:secret` pairs, separated by commas; each secret at least 32 bytes')
 
+/** The core attributes (CloudEvents 1.0, section 3): what an override must not be. */
+const CORE = ['id', 'source', 'specversion', 'type', 'datacontenttype', 'dataschema', 'subject', 'time', 'data']
+const extension = z
+  .string()
+  .regex(/^[a-z0-9]{1,20}$/)
+  .refine((name) => !CORE.includes(name))
+const Overrides = z.strictObject({ extensions: z.record(extension, z.string().min(1).max(1024)).optional() })
+const ceOverrides = z
+  .string()
+  .transform((value, context) => {
+    const { data } = Overrides.safeParse(fromJson(value))
+    if (!data) context.addIssue('must look like {"extensions":{"name":"value"}}, each name of 1 to 20 small letters and digits')
+    return data?.extensions ?? {}
+  })
+  .describe('`{"extensions":{"name":"value"}}`')
+
 const variable = <S extends z.ZodType<unknown, string>>(schema: S, meaning: string) => ({
   schema: schema.optional(),
   form: schema.description ?? '',
@@ -101,6 +117,11 @@ export const variables = {
     whole(0, 999_999_999),
     "Tokens of the language model that one user's chats may cost a day (UTC)",
   ),
+  K_SINK: variable(
+    url.refine(hasNoCredentials, 'must hold no user name or password').describe('an http(s) URL'),
+    'Where changes of todos are told, as CloudEvents. Knative sets it (SinkBinding). Without it nothing is told, and nothing kept to be told',
+  ),
+  K_CE_OVERRIDES: variable(ceOverrides, 'Attributes that every event carries besides its own. Knative sets it (SinkBinding)'),
   CORS_ORIGINS: variableOr(
     '',
     list
@@ -179,6 +200,19 @@ export function databaseOptions(env: Env) {
 
 function isOrigin(value: string): boolean {
   return value === '*' || value === 'loopback' || (URL.parse(value)?.origin === value && !value.includes('*'))
+}
+
+function hasNoCredentials(value: string): boolean {
+  const url = URL.parse(value)
+  return url?.username === '' && url.password === ''
+}
+
+function fromJson(value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    return undefined
+  }
 }
 
 function isHttpsOrLoopback(value: string): boolean {

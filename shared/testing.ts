@@ -70,6 +70,7 @@ export function contextOf(deps: Deps, user: Pick<TestUser, 'id' | 'email'>, cloc
   return {
     db: deps.db,
     clock,
+    delivery: deps.delivery,
     actor: { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(Date.now() + 60_000), readOnly: false },
   }
 }

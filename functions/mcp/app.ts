@@ -5,6 +5,7 @@ import { AppError } from '../../shared/errors.ts'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
 import { annotate, serves } from '../../shared/http/route.ts'
+import { traceparentOf } from '../../shared/http/trace.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
@@ -58,7 +59,7 @@ const metadata = {
 } as const
 
 export function mcpApp(deps: McpDeps) {
-  const { db, clock, log, corsOrigins, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const { db, clock, delivery, log, corsOrigins, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
   const tickets = makeTickets(db, clock)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, corsOrigins, publicUrl)
@@ -79,7 +80,9 @@ export function mcpApp(deps: McpDeps) {
       const { connect } = await import('./connection.ts')
       // Once more, because others may have come meanwhile.
       sockets.assertRoom()
-      return takeUpgrade(c, (...upgrade) => connect(upgrade, { db, clock, actor }, { sockets, log, maxSeconds, limits }))
+      return takeUpgrade(c, (...upgrade) =>
+        connect(upgrade, { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) }, { sockets, log, maxSeconds, limits }),
+      )
     })
     .post('/api/v1/mcp', serves(post), checkOrigin, signedIn(deps), takesMessage, async (c) => {
       const { answerPost } = await import('./http.ts')

@@ -4,6 +4,7 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
+import type { Delivery } from '../events/delivery.ts'
 import { asAppError } from '../operations/failure.ts'
 import { limitBody } from './body-limit.ts'
 import { type CorsOrigins, responseHeaders } from './headers.ts'
@@ -25,6 +26,8 @@ export type AppDeps = {
   clock: () => Date
   log: Log
   corsOrigins: CorsOrigins
+  /** Takes events to their sink, where there is one. */
+  delivery: Delivery | undefined
 }
 
 export type AppOptions = {

@@ -145,6 +145,7 @@ export async function main<D extends AppDeps>(
     deps.log('info', 'listening', { port: serving.port })
     onStop(async () => {
       await serving.drain()
+      await deps.delivery?.drain()
       await deps.db.$disconnect()
       deps.log('info', 'stopped')
     })

@@ -2,6 +2,7 @@
 import type { Db } from '@todo/prisma'
 import type { z } from 'zod'
 import { AppError, type ErrorKind } from '../errors.ts'
+import type { Nudge } from '../events/outbox.ts'
 
 /** Who asks, as the verified token says. The only source of a user's id anywhere. */
 export type Actor = {
@@ -17,7 +18,14 @@ export type Actor = {
   readOnly: boolean
 }
 
-export type Context = { db: Db; clock: () => Date }
+export type Context = {
+  db: Db
+  clock: () => Date
+  /** Who takes events to their sink. Where there is nobody, changes write none. */
+  delivery: Nudge | undefined
+  /** What is asked for is part of this trace: a W3C `traceparent`. */
+  traceparent?: string
+}
 export type UserContext = Context & { actor: Actor }
 
 /** `read` changes nothing, `write` can be undone by another call, `destroy` cannot. */

@@ -4,20 +4,20 @@ import { Prisma } from '@todo/prisma'
 import { z } from 'zod'
 import { invalid } from '../errors.ts'
 import { Instant, readCursor } from './cursor.ts'
-import { CalendarDate, type Sort, sorts, Title } from './todo-schemas.ts'
+import { CalendarDate, priorities, type Sort, sorts, Title, type Todo } from './todo-schemas.ts'
 
 const { sql, raw } = Prisma
 
-/** What a sort goes by, of a row that was read. */
-type Place = { created_at: Date; updated_at: Date; title: string; due_date: string | null; due_time: string | null; priority: number }
+/** What a sort goes by. */
+type Place = Pick<Todo, 'created_at' | 'updated_at' | 'title' | 'due_date' | 'due_time' | 'priority'>
 
 type Key = {
-  /** Word for word as its index in the migrations has it. */
+  /** Word for word as its index in the migrations has it. A mere column carries its table's name: it is not what is selected by that name. */
   expression: Prisma.Sql
   /** How PostgreSQL reads the key of a cursor, whatever the session's settings. */
   type: Prisma.Sql
-  /** The key of a row, as text. */
-  of(row: Place): string
+  /** The key of a todo, as text. */
+  of(todo: Place): string
   /** Whether a text that a caller sent is one. */
   isSound(key: string): boolean
 }
@@ -26,12 +26,12 @@ const Due = z.string().regex(/^\d{4}-\d\d-\d\d (([01]\d|2[0-3]):[0-5]\d|24:00)$/
 const isInstant = (key: string) => Instant.safeParse(key).success
 
 const keys: Record<'created' | 'updated' | 'title' | 'due' | 'priority', Key> = {
-  created: { expression: sql`created_at`, type: raw('timestamptz'), of: (row) => row.created_at.toISOString(), isSound: isInstant },
-  updated: { expression: sql`updated_at`, type: raw('timestamptz'), of: (row) => row.updated_at.toISOString(), isSound: isInstant },
+  created: { expression: sql`todos.created_at`, type: raw('timestamptz'), of: (todo) => todo.created_at, isSound: isInstant },
+  updated: { expression: sql`todos.updated_at`, type: raw('timestamptz'), of: (todo) => todo.updated_at, isSound: isInstant },
   title: {
     expression: sql`title COLLATE "und-x-icu"`,
     type: raw('text'),
-    of: (row) => row.title,
+    of: (todo) => todo.title,
     isSound: (key) => Title.safeParse(key).success,
   },
   due: {
@@ -41,9 +41,9 @@ const keys: Record<'created' | 'updated' | 'title' | 'due' | 'priority', Key> = 
     isSound: (key) => key === 'infinity' || (Due.safeParse(key).success && CalendarDate.safeParse(key.slice(0, 10)).success),
   },
   priority: {
-    expression: sql`priority`,
+    expression: sql`todos.priority`,
     type: raw('smallint'),
-    of: (row) => String(row.priority),
+    of: ({ priority }) => String(priority === null ? 0 : priorities.indexOf(priority) + 1),
     isSound: (key) => /^[0-3]$/.test(key),
   },
 }

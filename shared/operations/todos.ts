@@ -6,11 +6,12 @@ import { AppError, invalid } from '../errors.ts'
 import { writeCursor } from './cursor.ts'
 import { constraintOf } from './failure.ts'
 import { operation, type UserContext } from './operation.ts'
+import { telling, tellingChange } from './todo-events.ts'
 import { type Cursor, parseCursor, sortKey } from './todo-paging.ts'
 import { CompleteTodo, CreateTodo, DeletedTodo, ListTodos, priorities, Todo, TodoPage, TodoRef, UpdateTodo } from './todo-schemas.ts'
 import { withOwner } from './users.ts'
 
-const { sql, join } = Prisma
+const { sql, join, raw } = Prisma
 
 export const createTodo = operation(
   { name: 'add_task', title: 'Add a todo', summary: 'Add a todo.', effect: 'write', input: CreateTodo, output: Todo },
@@ -18,11 +19,11 @@ export const createTodo = operation(
     const id = uuidv7()
     const now = ctx.clock()
     const values = assignments(input, now, sql`NULL`)
-    const insert = () => ctx.db.$queryRaw<Row[]>`
+    const insert = sql`
       INSERT INTO todos (id, user_id, created_at, updated_at, ${names(values)})
       VALUES (${id}::uuid, ${ctx.actor.userId}, ${instant(now)}, ${instant(now)}, ${join(values.map(({ value }) => value))})
       RETURNING ${columns}`
-    return only(await withOwner(ctx, () => refusals(insert)))
+    return withOwner(ctx, () => write(ctx, telling(ctx, now, 'todo.created', insert)))
   },
 )
 
@@ -36,8 +37,7 @@ export const getTodo = operation(
     output: Todo,
     errors: ['not_found'],
   },
-  async (ctx: UserContext, { todo_id }) =>
-    only(await ctx.db.$queryRaw<Row[]>`SELECT ${columns} FROM todos WHERE id = ${todo_id}::uuid AND user_id = ${ctx.actor.userId}`),
+  async (ctx: UserContext, { todo_id }) => only(await ctx.db.$queryRaw<Todo[]>`SELECT ${columns} FROM todos WHERE ${own(ctx, todo_id)}`),
 )
 
 export const listTodos = operation(
@@ -56,7 +56,7 @@ export const listTodos = operation(
     const where = [sql`user_id = ${ctx.actor.userId}`, ...conditions(filters)]
     if (cursor !== undefined) where.push(after(parseCursor(cursor, sort), key))
     const direction = key.descending ? sql`DESC` : sql`ASC`
-    const rows = await ctx.db.$queryRaw<Row[]>`
+    const rows = await ctx.db.$queryRaw<Todo[]>`
       SELECT ${columns} FROM todos
       WHERE ${join(where, ' AND ')}
       ORDER BY ${key.expression} ${direction}, id ${direction}
@@ -64,7 +64,7 @@ export const listTodos = operation(
     const page = rows.slice(0, limit)
     const last = rows.length > limit ? page.at(-1) : undefined
     return {
-      todos: page.map(toTodo),
+      todos: page,
       count: page.length,
       next_cursor: last ? writeCursor({ sort, key: key.of(last), id: last.id } satisfies Cursor) : null,
     }
@@ -86,7 +86,7 @@ export const updateTodo = operation(
     const now = ctx.clock()
     const values = assignments(changes, now, sql`completed_at`)
     if (values.length === 0) return getTodo(ctx, { todo_id })
-    return only(await change(ctx, todo_id, values, now))
+    return change(ctx, todo_id, values, now)
   },
 )
 
@@ -104,7 +104,7 @@ export const completeTodo = operation(
     const now = ctx.clock()
     const completedAt =
       completed === undefined ? sql`CASE WHEN completed_at IS NULL THEN ${instant(now)} END` : completion(completed, now, sql`completed_at`)
-    return only(await change(ctx, todo_id, [{ column: 'completed_at', value: completedAt }], now))
+    return change(ctx, todo_id, [{ column: 'completed_at', value: completedAt }], now)
   },
 )
 
@@ -120,59 +120,33 @@ export const deleteTodo = operation(
     errors: ['not_found'],
   },
   async (ctx: UserContext, { todo_id }) => {
-    const deleted = await ctx.db.$executeRaw`DELETE FROM todos WHERE id = ${todo_id}::uuid AND user_id = ${ctx.actor.userId}`
-    if (deleted === 0) throw notFound()
+    const remove = sql`DELETE FROM todos WHERE ${own(ctx, todo_id)} RETURNING ${columns}`
+    await write(ctx, telling(ctx, ctx.clock(), 'todo.deleted', remove))
     return { success: true as const, message: 'Todo deleted successfully' }
   },
 )
 
-/** A todo as a row in nearly its shape on the wire. */
-type Row = {
-  id: string
-  user_id: string
-  title: string
-  description: string | null
-  completed_at: Date | null
-  priority: number
-  tags: string[]
-  due_date: string | null
-  due_time: string | null
-  time_zone: string | null
-  created_at: Date
-  updated_at: Date
-}
+/** A moment as the wire has it. */
+const moment = (column: string) => raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`)
 
-const columns = sql`id, user_id, title, description, completed_at, priority, tags,
-  to_char(due_date, 'YYYY-MM-DD') AS due_date, to_char(due_time, 'HH24:MI') AS due_time, time_zone, created_at, updated_at`
+/** A row in its shape on the wire: what is answered, and what events tell. */
+const columns = sql`id, user_id, title, description, completed_at IS NOT NULL AS completed, ${moment('completed_at')},
+  (ARRAY[${raw(priorities.map((name) => `'${name}'`).join())}])[priority] AS priority, tags,
+  to_char(due_date, 'YYYY-MM-DD') AS due_date, to_char(due_time, 'HH24:MI') AS due_time, time_zone,
+  ${moment('created_at')}, ${moment('updated_at')}`
 
-function toTodo(row: Row): Todo {
-  return {
-    id: row.id,
-    user_id: row.user_id,
-    title: row.title,
-    description: row.description,
-    completed: row.completed_at !== null,
-    completed_at: row.completed_at?.toISOString() ?? null,
-    priority: priorities[row.priority - 1] ?? null,
-    tags: row.tags,
-    due_date: row.due_date,
-    due_time: row.due_time,
-    time_zone: row.time_zone,
-    created_at: row.created_at.toISOString(),
-    updated_at: row.updated_at.toISOString(),
-  }
-}
+const own = (ctx: UserContext, id: string) => sql`id = ${id}::uuid AND user_id = ${ctx.actor.userId}`
 
-function only([row]: Row[]): Todo {
-  if (!row) throw notFound()
-  return toTodo(row)
+function only([todo]: Todo[]): Todo {
+  if (!todo) throw notFound()
+  return todo
 }
 
 /** The same for what never was and for what is someone else's. */
 const notFound = () => new AppError('not_found', 'There is no such todo.')
 
 type Assignment = { column: string; value: Prisma.Sql }
-const names = (values: Assignment[]) => join(values.map(({ column }) => Prisma.raw(column)))
+const names = (values: Assignment[]) => join(values.map(({ column }) => raw(column)))
 
 /** What an input sets: a column for each field that was sent, and no other. `since` is when the todo was completed before. */
 function assignments(input: Partial<z.output<typeof CreateTodo>>, now: Date, since: Prisma.Sql): Assignment[] {
@@ -198,17 +172,23 @@ const completion = (completed: boolean, now: Date, since: Prisma.Sql) =>
  * One statement, so that parallel changes follow one another. `updated_at` moves when and only when a value does, and always forward,
  * even within one millisecond or between two machines' clocks.
  */
-function change(ctx: UserContext, id: string, values: Assignment[], now: Date): Promise<Row[]> {
-  const set = values.map(({ column, value }) => sql`${Prisma.raw(column)} = ${value}`)
+function change(ctx: UserContext, id: string, values: Assignment[], now: Date): Promise<Todo> {
+  const set = values.map(({ column, value }) => sql`${raw(column)} = ${value}`)
   const sent = join(values.map(({ value }) => value))
-  return refusals(
-    () => ctx.db.$queryRaw<Row[]>`
-      UPDATE todos SET ${join(set)}, updated_at = CASE
-        WHEN ROW(${names(values)}) IS DISTINCT FROM ROW(${sent})
-        THEN GREATEST(${instant(now)}, updated_at + interval '1 millisecond') ELSE updated_at END
-      WHERE id = ${id}::uuid AND user_id = ${ctx.actor.userId}
-      RETURNING ${columns}`,
-  )
+  const todo = own(ctx, id)
+  const update = (from: Prisma.Sql, where: Prisma.Sql) => sql`
+    UPDATE todos SET ${join(set)}, updated_at = CASE
+      WHEN ROW(${names(values)}) IS DISTINCT FROM ROW(${sent})
+      THEN GREATEST(${instant(now)}, updated_at + interval '1 millisecond') ELSE updated_at END
+    ${from} WHERE ${where} RETURNING ${columns}`
+  return write(ctx, tellingChange(ctx, now, { current: sql`SELECT ${columns} FROM todos WHERE ${todo}`, update, todo }))
+}
+
+/** Runs a statement that writes one todo and returns it. */
+async function write(ctx: UserContext, statement: Prisma.Sql): Promise<Todo> {
+  const written = only(await refusals(() => ctx.db.$queryRaw<Todo[]>(statement)))
+  ctx.delivery?.nudge()
+  return written
 }
 
 /** Word for word as its index has it. In upper case, because that is what it is in any context: a Greek sigma has two lower ones. */

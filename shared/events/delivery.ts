@@ -1,0 +1,163 @@
+// Takes events from the outbox to the sink: right after a change, in any replica, and whatever else is due along with them.
+// A process that has nothing to deliver does nothing here: no timer runs unless an event is known to wait.
+import { setImmediate } from 'node:timers/promises'
+import type { Db } from '@todo/prisma'
+import { makeOutbox, type Nudge, type OutboxEvent, type Outcome } from './outbox.ts'
+import type { Send, Verdict } from './sink.ts'
+
+/** Times in milliseconds. */
+export const deliveryLimits = {
+  /** Deliveries that a process has under way at once. */
+  parallel: 32,
+  /** Longer than a delivery may take (shared/events/sink.ts) and what follows it: while its sender lives, nobody else takes an event. */
+  lease: 30_000,
+  /** The wait after a first failure. It doubles with each one that follows, up to the longest, less up to a half by chance. */
+  firstWait: 1_000,
+  longestWait: 10 * 60_000,
+  /** After so many failures, over about a day, an event is given up. */
+  attempts: 200,
+  /** When to ask a database again that was away. */
+  databaseAway: 5_000,
+  /** How long a process that ends goes on delivering. */
+  drain: 5_000,
+}
+export type DeliveryLimits = typeof deliveryLimits
+
+export type Tally = { sent: number; failed: number }
+
+export type Delivery = Nudge & {
+  /** Says that something was written. It is delivered as soon as whoever says so has returned; nothing of it is ever thrown. */
+  nudge(): void
+  /** Delivers what is due, whoever wrote it, until nothing is or so many milliseconds are over. @throws what the database throws */
+  sweep(milliseconds: number): Promise<Tally>
+  /** Goes on delivering for a moment and gives back what is not done by then. Nudges that come later find nobody. */
+  drain(): Promise<void>
+}
+
+/** What an operator should hear of. */
+export type DeliveryNews =
+  | { is: 'dead'; event: OutboxEvent; reason: string }
+  | { is: 'failing'; failed: number; reason: string }
+  | { is: 'away'; cause: unknown }
+
+export type DeliveryOptions = { db: Db; send: Send; report: (news: DeliveryNews) => void; limits?: DeliveryLimits }
+
+export function makeDelivery({ db, send, report, limits = deliveryLimits }: DeliveryOptions): Delivery {
+  const outbox = makeOutbox(db, limits)
+  const stop = new AbortController()
+  const isStopped = () => stop.signal.aborted
+  let ended = false
+  let nudges = 0
+  /** How many of them the claims that were made since have answered. */
+  let answered = 0
+  let nextNudge = Promise.withResolvers<void>()
+  let running: Promise<void> | undefined
+  let reminder: NodeJS.Timeout | undefined
+  /** Whether an event waits that this process knows of. */
+  let owes = false
+
+  /** Keeps deliveries under way until there is nothing more to take. What has come back meanwhile is written down together. */
+  async function pump(isOver: () => boolean): Promise<Tally> {
+    const tally = { sent: 0, failed: 0 }
+    const underWay = new Set<Promise<void>>()
+    let outcomes: Outcome[] = []
+    for (;;) {
+      const seen = nudges
+      const room = isOver() ? 0 : limits.parallel - underWay.size
+      for (const event of room > 0 ? await outbox.claim(room) : []) {
+        const delivery = send(event, stop.signal).then((verdict) => {
+          outcomes.push(isStopped() && verdict.is === 'later' ? { is: 'returned', event } : outcomeOf(event, verdict, limits))
+          underWay.delete(delivery)
+        })
+        underWay.add(delivery)
+      }
+      if (room > 0) answered = Math.max(answered, seen)
+      if (underWay.size === 0 && outcomes.length === 0) return tally
+
+      const somethingNew = underWay.size < limits.parallel ? [nextNudge.promise] : []
+      if (outcomes.length === 0 && nudges === seen) await Promise.race([...underWay, ...somethingNew])
+      const settled = outcomes
+      outcomes = []
+      await outbox.settle(settled)
+      count(settled, tally)
+    }
+  }
+
+  function count(settled: readonly Outcome[], tally: Tally): void {
+    const postponed = settled.filter((outcome) => outcome.is === 'postponed')
+    const dead = settled.filter((outcome) => outcome.is === 'dead')
+    tally.sent += settled.filter(({ is }) => is === 'delivered').length
+    tally.failed += postponed.length + dead.length
+    if (postponed[0]) {
+      owes = true
+      report({ is: 'failing', failed: postponed.length, reason: postponed[0].reason })
+    }
+    for (const { event, reason } of dead) report({ is: 'dead', event, reason })
+  }
+
+  /** Answers nudges until there are none, then sees to it that what waits is remembered. */
+  async function run(): Promise<void> {
+    try {
+      // Whoever made the change answers first.
+      await setImmediate()
+      do await pump(isStopped)
+      while (answered < nudges && !isStopped())
+      remindIn(owes ? await outbox.untilNext() : undefined)
+    } catch (cause) {
+      answered = nudges
+      report({ is: 'away', cause })
+      remindIn(limits.databaseAway)
+    }
+  }
+
+  function remindIn(milliseconds: number | undefined): void {
+    clearTimeout(reminder)
+    owes = milliseconds !== undefined
+    if (!ended && milliseconds !== undefined) reminder = setTimeout(nudge, milliseconds).unref()
+  }
+
+  function start(): void {
+    running ??= run().finally(() => {
+      running = undefined
+      if (answered < nudges && !isStopped()) start()
+    })
+  }
+
+  function nudge(): void {
+    if (ended) return
+    nudges++
+    nextNudge.resolve()
+    nextNudge = Promise.withResolvers()
+    start()
+  }
+
+  return {
+    nudge,
+    sweep(milliseconds) {
+      const end = performance.now() + milliseconds
+      return pump(() => isStopped() || performance.now() >= end)
+    },
+    async drain() {
+      ended = true
+      clearTimeout(reminder)
+      const late = setTimeout(() => stop.abort(), limits.drain)
+      while (running) await running
+      clearTimeout(late)
+    },
+  }
+}
+
+function outcomeOf(event: OutboxEvent, verdict: Verdict, limits: DeliveryLimits): Outcome {
+  switch (verdict.is) {
+    case 'delivered':
+      return { is: 'delivered', event }
+    case 'refused':
+      return { is: 'dead', event, reason: verdict.reason }
+    case 'later': {
+      const { reason, after = 0 } = verdict
+      if (event.attempts + 1 >= limits.attempts) return { is: 'dead', event, reason }
+      const wait = Math.min(limits.firstWait * 2 ** event.attempts, limits.longestWait) * (1 - Math.random() / 2)
+      return { is: 'postponed', event, delay: Math.max(wait, after), reason }
+    }
+  }
+}

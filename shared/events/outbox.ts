@@ -1,0 +1,116 @@
+// The outbox: events that wait in the database until they are delivered. Any number of replicas take from it at once.
+// Whoever leases the oldest event of a subject holds the subject: the others of that subject wait until it is gone, so their order holds.
+import { type Db, instant, Prisma } from '@todo/prisma'
+import { v7 as uuidv7 } from 'uuid'
+
+const { sql } = Prisma
+
+/** What a context carries of the delivery: a change that was made tells it that there is something to deliver. */
+export type Nudge = { nudge(): void }
+
+export type OutboxEvent = {
+  id: string
+  /** Ascending in the order of the changes of one subject. */
+  sequence: bigint
+  subject: string
+  type: string
+  data: object
+  traceparent: string | null
+  /** Deliveries that failed so far. */
+  attempts: number
+  created_at: Date
+  /** Until then nobody else takes it. Each lease ends at another moment, so this is also its name. */
+  lease: Date
+}
+
+/** What became of an event that was taken: gone, or due again after so many milliseconds, or given up. */
+export type Outcome =
+  | { is: 'delivered'; event: OutboxEvent }
+  | { is: 'returned'; event: OutboxEvent }
+  | { is: 'postponed'; event: OutboxEvent; delay: number; reason: string }
+  | { is: 'dead'; event: OutboxEvent; reason: string }
+
+export type OutboxHealth = { dead: number; oldest_age_seconds: number }
+
+/**
+ * The part of a statement that writes an event for each row of `from`, whose columns `id` and `user_id` say what it is about and whose.
+ * `type` and `data` (jsonb) are expressions over that row.
+ */
+export function insertEvent(
+  { type, data, from }: { type: Prisma.Sql; data: Prisma.Sql; from: Prisma.Sql },
+  { at, traceparent }: { at: Date; traceparent: string | undefined },
+): Prisma.Sql {
+  return sql`
+    INSERT INTO outbox_events (id, user_id, subject, type, data, traceparent, created_at)
+    SELECT ${uuidv7()}::uuid, user_id, id::text, ${type}, ${data}, ${traceparent ?? null}::text, ${instant(at)} FROM ${from}`
+}
+
+/** Time is the database's throughout: replicas' clocks differ. `lease` and delays are in milliseconds. */
+export function makeOutbox(db: Db, { lease }: { lease: number }) {
+  return {
+    /** Takes at most so many due events, of as many subjects. */
+    claim: (limit: number) => db.$queryRaw<OutboxEvent[]>`
+      WITH due AS (
+        SELECT id FROM outbox_events AS event
+        WHERE dead_at IS NULL AND next_attempt_at <= now() AND NOT EXISTS (
+          SELECT 1 FROM outbox_events AS older
+          WHERE older.subject = event.subject AND older.sequence < event.sequence AND older.dead_at IS NULL
+        )
+        ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      )
+      UPDATE outbox_events AS event SET next_attempt_at = now() + ${interval(lease)} FROM due WHERE event.id = due.id
+      RETURNING event.id, sequence, subject, type, data, traceparent, attempts, created_at, next_attempt_at AS lease`,
+
+    /** Writes down what became of events. Of one whose lease has run out meanwhile only that it was delivered. */
+    async settle(outcomes: readonly Outcome[]): Promise<void> {
+      const delivered = outcomes.flatMap(({ is, event }) => (is === 'delivered' ? [event.id] : []))
+      const kept = outcomes.flatMap((outcome) => (outcome.is === 'delivered' ? [] : [changesOf(outcome)]))
+      if (delivered.length > 0) await db.$executeRaw`DELETE FROM outbox_events WHERE id = ANY(${delivered}::uuid[])`
+      if (kept.length === 0) return
+      await db.$executeRaw`
+        UPDATE outbox_events AS event SET
+          attempts = kept.attempts, last_error = kept.reason, dead_at = CASE WHEN kept.dead THEN now() END,
+          next_attempt_at = now() + kept.delay * interval '1 millisecond'
+        FROM jsonb_to_recordset(${JSON.stringify(kept)}::jsonb)
+          AS kept(id uuid, lease timestamptz, attempts int, delay float8, reason text, dead bool)
+        WHERE event.id = kept.id AND event.next_attempt_at = kept.lease`
+    },
+
+    /** Milliseconds until something becomes due that is not yet; nothing when all that waits is due, or nothing waits. */
+    async untilNext(): Promise<number | undefined> {
+      const [next] = await db.$queryRaw<{ ms: number | null }[]>`
+        SELECT ceil(extract(epoch FROM min(next_attempt_at) - now()) * 1000)::float8 AS ms
+        FROM outbox_events WHERE dead_at IS NULL AND next_attempt_at > now()`
+      return next?.ms ?? undefined
+    },
+
+    /** How many were given up, and for how long the oldest other one has been waiting; 0 when none does. */
+    async health(): Promise<OutboxHealth> {
+      const [health] = await db.$queryRaw<OutboxHealth[]>`
+        SELECT count(*) FILTER (WHERE dead_at IS NOT NULL)::int AS dead,
+          GREATEST(0, COALESCE(extract(epoch FROM now() - min(created_at) FILTER (WHERE dead_at IS NULL)), 0))::int AS oldest_age_seconds
+        FROM outbox_events`
+      return health ?? { dead: 0, oldest_age_seconds: 0 }
+    },
+
+    /** Removes what was given up so many milliseconds ago. Returns how many that were. */
+    prune: (age: number) => db.$executeRaw`DELETE FROM outbox_events WHERE dead_at < now() - ${interval(age)}`,
+  }
+}
+
+export type Outbox = ReturnType<typeof makeOutbox>
+
+const interval = (milliseconds: number) => sql`${milliseconds}::float8 * interval '1 millisecond'`
+
+function changesOf(outcome: Exclude<Outcome, { is: 'delivered' }>) {
+  const { id, lease, attempts } = outcome.event
+  const common = { id, lease: lease.toISOString() }
+  switch (outcome.is) {
+    case 'returned':
+      return { ...common, attempts, delay: 0, reason: null, dead: false }
+    case 'postponed':
+      return { ...common, attempts: attempts + 1, delay: outcome.delay, reason: outcome.reason, dead: false }
+    case 'dead':
+      return { ...common, attempts: attempts + 1, delay: 0, reason: outcome.reason, dead: true }
+  }
+}
