@@ -36,10 +36,14 @@ RUN node functions/build.ts "${FUNCTION:?say which: --build-arg FUNCTION=todos}"
     && /nodejs/bin/node functions/compile-cache.ts "$FUNCTION" /function \
     && chown -R 0:0 /function && chmod -R a+rX /function
 
-FROM sources AS local
+FROM sources AS production
 RUN npm prune --omit=dev --no-audit --no-fund
+
+FROM ${BUILDER_IMAGE} AS local
 # PostgreSQL wants its user to have a name.
-RUN useradd --uid 65532 --user-group --home-dir /data --create-home nonroot
+RUN useradd --uid 65532 --user-group --home-dir /data --create-home --skel /dev/null nonroot
+WORKDIR /app
+COPY --from=production /app ./
 USER 65532:65532
 VOLUME /data
 ENV HOST=0.0.0.0 DATA_DIRECTORY=/data
