@@ -67,7 +67,7 @@ async function start(): Promise<void> {
     const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets })
     stop = async () => {
       await serving.drain({ lameDuck: 0 })
-      await deps.db.$disconnect()
+      await Promise.all([deps.db.$disconnect(), (await deps.tracing)?.end()])
       await own?.stop()
     }
     greet(`http://localhost:${serving.port}`, own && data, performance.now() - begun)

@@ -19,6 +19,7 @@ export function makeDeps(env: Env, log: Log = jsonLog): Deps {
     log,
     corsOrigins: env.CORS_ORIGINS,
     delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
+    tracing: startTracing(env, log),
     verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), clock),
   }
 }
@@ -41,4 +42,15 @@ function logNews(log: Log, news: DeliveryNews): void {
     case 'away':
       log('warn', 'events wait for the database', errorFields(news.cause))
   }
+}
+
+/** Only where a collector is named: nobody else loads what tells it. Requests that come before that is loaded wait for it. */
+function startTracing(env: Env, log: Log): AppDeps['tracing'] {
+  if (!env.OTEL_EXPORTER_OTLP_ENDPOINT && !env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) return undefined
+  return import('./http/telemetry.ts')
+    .then((telemetry) => telemetry.startTracing(env.K_SERVICE, log))
+    .catch((error) => {
+      log('error', 'no traces', errorFields(error))
+      return undefined
+    })
 }

@@ -137,6 +137,17 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     ],
     refuses: ['10.0.0.0/33', '10.0.0.0/0', '2001:db8::/129', 'proxy.example.com', '10.0.0', 'all', '10.0.0.0/8/8', 'fe80::1%eth0'],
   },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    fallback: undefined,
+    takes: [['http://otel-collector:4318', 'http://otel-collector:4318']],
+    refuses: ['otel-collector:4317', 'grpc://otel-collector:4317'],
+  },
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    fallback: undefined,
+    takes: [['https://collector.example.com/v1/traces', 'https://collector.example.com/v1/traces']],
+    refuses: ['/v1/traces'],
+  },
+  K_SERVICE: { fallback: 'todo', takes: [['todos', 'todos']], refuses: [LONG] },
   DATA_DIRECTORY: { fallback: '.data', takes: [['/var/lib/todo', '/var/lib/todo']], refuses: [] },
   PUBLIC_URL: {
     fallback: undefined,

@@ -136,6 +136,12 @@ export const variables = {
       .describe('addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`, separated by commas'),
     'Hops whose X-Forwarded-For is believed. Behind Knative: `loopback,uniquelocal`, or all callers would be throttled as one',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    url.describe('an http(s) URL'),
+    'A collector that takes traces by OTLP over HTTP, e.g. `http://otel-collector:4318`. Without it none are made. `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` and the other `OTEL_EXPORTER_OTLP_…` count as they do everywhere',
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: variable(url.describe('an http(s) URL'), 'The same, as the whole address that traces are posted to'),
+  K_SERVICE: variableOr('todo', name, 'What traces call this service, unless `OTEL_SERVICE_NAME` is set. Knative sets it'),
   DATA_DIRECTORY: variableOr(
     '.data',
     z.string().min(1).describe('a directory, made when missing'),

@@ -13,7 +13,7 @@ import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
 import { describeRequest } from './request.ts'
 import { annotate, serves } from './route.ts'
-import type { Trace } from './trace.ts'
+import type { Trace, Tracing } from './trace.ts'
 
 export type AppEnv = { Variables: { requestId: string; trace: Trace; userId?: string } }
 
@@ -28,6 +28,8 @@ export type AppDeps = {
   corsOrigins: CorsOrigins
   /** Takes events to their sink, where there is one. */
   delivery: Delivery | undefined
+  /** Tells a collector of requests, where there is one. */
+  tracing: Promise<Tracing | undefined> | undefined
 }
 
 export type AppOptions = {
@@ -45,7 +47,7 @@ const Alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive', ex
 const Document = z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApiDocument' })
 
 /** An app with everything but the routes of its own. */
-export function createApp({ name, about, maxBody = 128 * 1024, describes = [] }: AppOptions, { db, log, corsOrigins }: AppDeps) {
+export function createApp({ name, about, maxBody = 128 * 1024, describes = [] }: AppOptions, { db, log, corsOrigins, tracing }: AppDeps) {
   const app = new Hono<AppEnv>()
   app.onError((error, c) => problem(c, fromHono(error) ?? asAppError(error), c.get('requestId')))
   app.notFound((c) => {
@@ -56,7 +58,7 @@ export function createApp({ name, about, maxBody = 128 * 1024, describes = [] }:
     throw new AppError('method_not_allowed', `This address knows ${allowed.join(', ')} only.`)
   })
 
-  app.use(annotate(describeRequest(name, log), { function: name, about }))
+  app.use(annotate(describeRequest(name, log, tracing), { function: name, about }))
   app.use(responseHeaders(corsOrigins))
   app.use(limitBody(maxBody))
 

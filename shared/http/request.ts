@@ -4,18 +4,20 @@ import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { AppEnv } from './app.ts'
 import { errorFields, type Log } from './log.ts'
-import { continueTrace } from './trace.ts'
+import { continueTrace, type Tracing } from './trace.ts'
 import { isUpgraded } from './upgrade.ts'
 
 /** What a caller may choose as an id: it ends up in logs and headers. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
-export function describeRequest(name: string, log: Log) {
+export function describeRequest(name: string, log: Log, tracing: Promise<Tracing | undefined> | undefined) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const begun = performance.now()
     const given = c.req.header('x-request-id') ?? ''
     const requestId = REQUEST_ID.test(given) ? given : randomUUID()
-    const trace = continueTrace(c.req.header('traceparent'))
+    const traceparent = c.req.header('traceparent')
+    const span = tracing && (await tracing)?.begin(traceparent, c.req)
+    const trace = span?.trace ?? continueTrace(traceparent)
     c.set('requestId', requestId)
     c.set('trace', trace)
     await next()
@@ -26,13 +28,15 @@ export function describeRequest(name: string, log: Log) {
 
     // A probe every few seconds that goes well is no news.
     if (status < 400 && c.req.path.startsWith('/health/')) return
+    const route = routePath(c, -1)
+    span?.end({ route, status })
     log(status >= 500 ? 'error' : 'info', 'request', {
       function: name,
       request_id: requestId,
       trace_id: trace.traceId,
       span_id: trace.spanId,
       method: c.req.method,
-      route: routePath(c, -1),
+      route,
       status,
       ms: Math.round((performance.now() - begun) * 10) / 10,
       user_id: c.get('userId'),

@@ -146,7 +146,7 @@ export async function main<D extends AppDeps>(
     onStop(async () => {
       await serving.drain()
       await deps.delivery?.drain()
-      await deps.db.$disconnect()
+      await Promise.all([deps.db.$disconnect(), (await deps.tracing)?.end()])
       deps.log('info', 'stopped')
     })
   } catch (error) {

@@ -3,14 +3,30 @@ import { randomBytes } from 'node:crypto'
 
 export type Trace = { traceId: string; spanId: string; flags: string }
 
+/** What is told of a request when it is over. */
+export type Outcome = { route: string; status: number }
+/** A request as its trace shows it. One that is not ended is not told of. */
+export type RequestSpan = { trace: Trace; end(outcome: Outcome): void }
+export type Tracing = {
+  begin(traceparent: string | undefined, request: { method: string; path: string }): RequestSpan
+  /** Tells what is not told yet, as far as that takes a moment. Afterwards nothing is. */
+  end(): Promise<void>
+}
+
 /** Version 00 of https://www.w3.org/TR/trace-context/#traceparent-header; all-zero ids are invalid. */
-const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/
+
+/** The caller's span that a `traceparent` header names; nothing without a valid one. */
+export function readTraceparent(traceparent: string | undefined): Trace | undefined {
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent ?? '') ?? []
+  return traceId && spanId && flags ? { traceId, spanId, flags } : undefined
+}
 
 /** The header that continues a trace elsewhere: what we do there is done on behalf of our span. */
 export const traceparentOf = ({ traceId, spanId, flags }: Trace) => `00-${traceId}-${spanId}-${flags}`
 
 /** The trace that a `traceparent` header names, with a span of our own; a new trace without a valid one. */
 export function continueTrace(traceparent: string | undefined): Trace {
-  const [, traceId = randomBytes(16).toString('hex'), flags = '00'] = TRACEPARENT.exec(traceparent ?? '') ?? []
+  const { traceId = randomBytes(16).toString('hex'), flags = '00' } = readTraceparent(traceparent) ?? {}
   return { traceId, spanId: randomBytes(8).toString('hex'), flags }
 }
