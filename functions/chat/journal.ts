@@ -66,13 +66,9 @@ export async function openJournal(ctx: UserContext, message: string, conversatio
     },
     /** The last messages, oldest first. */
     async recent(limit: number): Promise<PastMessage[]> {
-      const rows = await ctx.db.message.findMany({ where: { conversationId: id }, orderBy: { position: 'desc' }, take: limit })
-      return rows.reverse().map(({ role, content, toolCalls, state }) => ({
-        role: role === 'user' ? 'user' : 'assistant',
-        content,
-        calls: storedCalls(toolCalls),
-        state,
-      }))
+      const rows = await ctx.db.$queryRaw<{ role: PastMessage['role']; content: string; tool_calls: Prisma.JsonValue; state: unknown }[]>`
+        SELECT role::text, content, tool_calls, state FROM messages WHERE conversation_id = ${id}::uuid ORDER BY position DESC LIMIT ${limit}`
+      return rows.reverse().map(({ tool_calls, ...message }) => ({ ...message, calls: storedCalls(tool_calls) }))
     },
     async close(): Promise<void> {
       clearInterval(renewal)

@@ -1,9 +1,11 @@
 // Conversations as their owner sees them. What writes them is the chat function's own business (functions/chat/journal.ts).
-import type { Prisma } from '@todo/prisma'
+import { instant, Prisma } from '@todo/prisma'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import { Instant, readCursor, writeCursor } from './cursor.ts'
 import { operation, type UserContext } from './operation.ts'
+
+const { sql } = Prisma
 
 export const ConversationRef = z.strictObject({ conversation_id: z.uuid().describe("The conversation's id") })
 
@@ -76,12 +78,12 @@ export const listConversations = operation(
   },
   async ({ db, actor }: UserContext, { limit, cursor }) => {
     const after = cursor === undefined ? undefined : readCursor(ListCursor, cursor)
-    const updatedAt = after && new Date(after.updated_at)
-    const rows = await db.conversation.findMany({
-      where: { userId: actor.userId, ...(after ? { OR: [{ updatedAt: { lt: updatedAt } }, { updatedAt, id: { lt: after.id } }] } : {}) },
-      orderBy: [{ updatedAt: 'desc' }, { id: 'desc' }],
-      take: limit + 1,
-    })
+    const rows = await db.$queryRaw<Row[]>`
+      SELECT id, title, created_at, updated_at FROM conversations
+      WHERE user_id = ${actor.userId}
+      ${after ? sql`AND (updated_at, id) < (${instant(new Date(after.updated_at))}, ${after.id}::uuid)` : Prisma.empty}
+      ORDER BY updated_at DESC, id DESC
+      LIMIT ${limit + 1}`
     const page = rows.slice(0, limit).map(toSummary)
     const last = rows.length > limit ? page.at(-1) : undefined
     return {
@@ -111,7 +113,7 @@ export const getConversation = operation(
     const page = conversation.messages.slice(0, limit)
     const last = conversation.messages.length > limit ? page.at(-1) : undefined
     return {
-      ...toSummary(conversation),
+      ...toSummary({ ...conversation, created_at: conversation.createdAt, updated_at: conversation.updatedAt }),
       messages: page.map((row) => ({
         id: row.id,
         role: row.role === 'user' ? ('user' as const) : ('assistant' as const),
@@ -155,9 +157,14 @@ export function storedCalls(value: Prisma.JsonValue): StoredCall[] {
   return calls.success ? calls.data : []
 }
 
-function toSummary(row: { id: string; title: string | null; createdAt: Date; updatedAt: Date }) {
-  return { id: row.id, title: row.title, created_at: row.createdAt.toISOString(), updated_at: row.updatedAt.toISOString() }
-}
+type Row = { id: string; title: string | null; created_at: Date; updated_at: Date }
+
+const toSummary = ({ id, title, created_at, updated_at }: Row) => ({
+  id,
+  title,
+  created_at: created_at.toISOString(),
+  updated_at: updated_at.toISOString(),
+})
 
 const ListCursor = z.strictObject({ updated_at: Instant, id: z.uuid() })
 const MessageCursor = z.strictObject({ position: z.int().min(0).max(2_147_483_647) })

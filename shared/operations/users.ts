@@ -101,15 +101,16 @@ export const loginUser = operation(
     errors: ['unauthenticated', 'throttled'],
   },
   async ({ db, passwords, issueToken }: AccountContext, { email, password }) => {
-    const user = await db.user.findUnique({ where: { email } })
-    const matches = await passwords.verify(user?.passwordHash ?? undefined, password)
+    const [user] = await db.$queryRaw<(Row & { password_hash: string | null })[]>`
+      SELECT id, email, username, password_hash, created_at FROM users WHERE email = ${email}`
+    const matches = await passwords.verify(user?.password_hash ?? undefined, password)
     if (!user?.username || !matches) throw new AppError('unauthenticated', 'Email or password is incorrect.')
     const { token, expiresIn } = await issueToken({ id: user.id, email })
     return {
       access_token: token,
       token_type: 'bearer' as const,
       expires_in: expiresIn,
-      user: { id: user.id, email, username: user.username, created_at: user.createdAt.toISOString() },
+      user: { id: user.id, email, username: user.username, created_at: user.created_at.toISOString() },
     }
   },
 )
@@ -117,9 +118,8 @@ export const loginUser = operation(
 export const getProfile = operation(
   { name: 'who_am_i', summary: 'Show the account behind the token.', effect: 'read', input: Nothing, output: Profile },
   async (ctx: UserContext) => {
-    const { db, actor } = ctx
-    const user = (await db.user.findUnique({ where: { id: actor.userId, issuer: actor.issuer } })) ?? (await provisionUser(ctx))
-    return { user_id: user.id, email: user.email ?? actor.email, username: user.username, created_at: user.createdAt.toISOString() }
+    const user = (await ownRow(ctx)) ?? (await provisionUser(ctx))
+    return { user_id: user.id, email: user.email ?? ctx.actor.email, username: user.username, created_at: user.created_at.toISOString() }
   },
 )
 
@@ -143,14 +143,24 @@ export const validateToken = operation(
  * Gives a foreign issuer's user the row that their data hangs on. Safe to call twice, and at once.
  * @throws AppError `unauthenticated` when the account was ours and is gone, or belongs to another issuer.
  */
-export async function provisionUser({ db, actor, clock }: UserContext) {
+export async function provisionUser(ctx: UserContext): Promise<Row> {
+  const { db, actor, clock } = ctx
   const gone = () => new AppError('unauthenticated', 'This account no longer exists.')
   if (actor.issuer === null) throw gone()
   const { userId: id, issuer, name: username } = actor
   await db.user.createMany({ data: { id, issuer, username, createdAt: clock() }, skipDuplicates: true })
-  const user = await db.user.findUnique({ where: { id, issuer } })
+  const user = await ownRow(ctx)
   if (!user) throw gone()
   return user
+}
+
+type Row = { id: string; email: string | null; username: string | null; created_at: Date }
+
+/** The caller's, if it is theirs: an id of the same form from another issuer is somebody else. */
+async function ownRow({ db, actor }: UserContext): Promise<Row | undefined> {
+  const [row] = await db.$queryRaw<Row[]>`
+    SELECT id, email, username, created_at FROM users WHERE id = ${actor.userId} AND issuer IS NOT DISTINCT FROM ${actor.issuer}`
+  return row
 }
 
 /** Runs a first write: a foreign issuer's user has no row until then. Rows that belong to someone name the constraint `…_user_id_fkey`. */
