@@ -7,7 +7,9 @@ const CHART = import.meta.dirname
 
 /** How the chart may be installed: the arguments to Helm. */
 export const VARIANTS: Record<string, string[]> = {
-  default: [],
+  'its own values': [],
+  'values for a laptop': [`--values=${CHART}/values-local.yaml`],
+  'values for production': [`--values=${CHART}/values-production.yaml`],
   'an external database': [
     '--set=database.mode=external',
     '--set=database.external.url=postgresql://todo@pooler.example.com/todo?sslmode=verify-full',
@@ -24,6 +26,22 @@ export const VARIANTS: Record<string, string[]> = {
     '--set=functions.chat.extraEnv.CHAT_TOKENS_PER_DAY=1000',
     '--set=image.pullSecrets={registry}',
   ],
+  'everything beside the functions': [
+    '--set=domain.name=todo.example.com',
+    '--set=domain.claim=true',
+    '--set=domain.tlsSecret=todo-tls',
+    '--set=ingress.type=istio',
+    '--set=ingress.host=api.example.com',
+    '--set=ingress.istioGateway=istio-system/public',
+    '--set=eventing.enabled=true',
+    '--set=eventing.triggers.completed.type=todo.completed',
+    '--set=eventing.triggers.completed.subscriber=event-display',
+    '--set=eventing.triggers.completed.deadLetter=http://undelivered.example.com',
+    '--set=monitoring.enabled=true',
+    '--set=loadTest.enabled=true',
+    '--set=quota.enabled=true',
+  ],
+  'none of it': ['--set=networkPolicies.enabled=false', '--set=serviceAccounts.create=false'],
   'the HPA': ['--set=functions.todos.scale.class=hpa', '--set=functions.todos.scale.metric=cpu', '--set=functions.todos.scale.target=80'],
 }
 

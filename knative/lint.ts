@@ -70,8 +70,9 @@ function issueProblems(issue: z.core.$ZodIssue): Problem[] {
   const at = issue.path.map(String)
   if (issue.code !== 'unrecognized_keys') return [{ path: at.join('.'), rule: 'shape', message: issue.message }]
   return issue.keys.map((key) => {
-    const why = key === 'securityContext' ? "Knative refuses a pod's, the container has one" : ABSENT[key]
-    return { path: [...at, key].join('.'), rule: 'not-allowed', message: `must not be there${why ? `: ${why}` : ''}` }
+    const path = [...at, key].join('.')
+    const why = Object.entries(ABSENT).find(([end]) => path.endsWith(`.${end}`))?.[1]
+    return { path, rule: 'not-allowed', message: `must not be there${why ? `: ${why}` : ''}` }
   })
 }
 

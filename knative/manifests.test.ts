@@ -154,6 +154,20 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
     expect(await chartProblems(helm, VARIANTS[name] ?? [])).toEqual([])
   })
 
+  it('spreads over nodes only with what Knative refuses by default', async () => {
+    const problems = await chartProblems(helm, ['--set=spreadOverNodes=true'])
+    expect(problems).toHaveLength(plainServices().length)
+    for (const problem of problems) expect(problem).toContain('topologySpreadConstraints must not be there: Knative refuses it unless')
+  })
+
+  it.each([
+    ['functions.todos.scal.max=1', 'scal'],
+    ['functions.todos.scale.max=many', 'scale/max'],
+    ['database.mode=sqlite', 'mode'],
+  ])('refuses the value %s', (value, word) => {
+    expect(() => render(helm, [`--set=${value}`])).toThrow(word)
+  })
+
   it('satisfies `helm lint --strict`', () => {
     expect(lintChart(helm, [])).toEqual([])
   })

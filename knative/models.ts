@@ -14,8 +14,11 @@ const PACKAGES: Record<string, string> = {
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
 }
 
-/** What Kubernetes' types ask of a container and a probe, and Knative fills in by itself. */
-const KNATIVE_FILLS_IN = /\/containers\/\d+ must have required property name$|\/httpGet must have required property port$/
+/** What these types ask for and nobody writes: in a Knative Service a container's name and a probe's port, and a status anywhere. */
+const FILLED_IN = {
+  byKnative: /\/containers\/\d+ must have required property name$|\/httpGet must have required property port$/,
+  byCluster: /^ must have required property status$/,
+}
 
 export const Manifest = z.looseObject({
   apiVersion: z.string().regex(/^([a-z0-9.]+\/)?v[a-z0-9]+$/),
@@ -31,8 +34,9 @@ export async function modelProblems(manifest: Manifest): Promise<string[]> {
   if (!validate) return [`there is no ${kind} in ${apiVersion}`]
   const watched = watch(manifest)
   const wrong = errorsOf(() => Reflect.apply(validate, watched.value, []))
-  const forgiven = apiVersion.startsWith('serving.knative.dev/') ? wrong.filter((line) => !KNATIVE_FILLS_IN.test(line)) : wrong
-  return [...forgiven, ...watched.unknown('')]
+  const serving = apiVersion.startsWith('serving.knative.dev/')
+  const own = wrong.filter((line) => !FILLED_IN.byCluster.test(line) && !(serving && FILLED_IN.byKnative.test(line)))
+  return [...own, ...watched.unknown('')]
 }
 
 async function validatorOf(apiVersion: string, kind: string): Promise<((...args: never[]) => unknown) | undefined> {

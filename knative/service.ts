@@ -127,8 +127,9 @@ export const KnativeService = z.strictObject({
 })
 export type KnativeService = z.infer<typeof KnativeService>
 
-/** Why a field that the schema does not know is not there, where that needs saying. */
+/** Why a field that the schema does not know is not there, where that needs saying: by the end of its path. */
 export const ABSENT: Record<string, string> = {
+  'template.spec.securityContext': "Knative refuses a pod's, the container has one",
   namespace: '`kn` ignores it: the namespace is given with -n',
   name: "`kn` drops a container's when it applies a file again: a new revision for nothing; a revision's can be applied only once",
   traffic: 'applying the file again would undo what `kn service update --traffic` did',
