@@ -6,15 +6,18 @@ import { startEmbedded } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { demo, seed } from '@todo/prisma/seed'
 import { Hono } from 'hono'
-import { type Deps, makeDeps } from '../shared/deps.ts'
+import { type Deps, deliveryTo, makeDeps } from '../shared/deps.ts'
 import { databaseOptions, type Env, readEnv } from '../shared/env.ts'
+import type { Send } from '../shared/events/sink.ts'
 import { type AnyApp, createApp } from '../shared/http/app.ts'
+import { jsonLog } from '../shared/http/log.ts'
 import { assertFree, endWith, onStop, serve } from '../shared/http/serve.ts'
 import { authApp } from './auth/app.ts'
 import { makeAuthDeps } from './auth/deps.ts'
 import { chatApp } from './chat/app.ts'
 import { makeChatDeps } from './chat/deps.ts'
 import { docsApp } from './docs.ts'
+import { eventsApp } from './events/app.ts'
 import { mcpApp } from './mcp/app.ts'
 import { makeMcpDeps } from './mcp/deps.ts'
 import { todosApp } from './todos/app.ts'
@@ -26,16 +29,29 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 export function localApp(env: Env, deps: Deps) {
   const auth = makeAuthDeps(env, deps)
   const mcp = makeMcpDeps(env, deps)
-  const functions: AnyApp[] = [authApp(auth), usersApp(deps), todosApp(deps), chatApp(makeChatDeps(env, deps)), mcpApp(mcp)]
+  const functions: AnyApp[] = [
+    authApp(auth),
+    usersApp(deps),
+    todosApp(deps),
+    chatApp(makeChatDeps(env, deps)),
+    mcpApp(mcp),
+    eventsApp(deps),
+  ]
   const front = createApp({ name: 'local', describes: functions }, deps)
   const router = new Hono()
   for (const app of functions) {
-    const paths = new Set(app.routes.map((route) => route.path).filter((route) => /^\/(api|\.well-known)\//.test(route)))
+    const paths = new Set(app.routes.map((route) => route.path).filter((route) => /^\/($|api\/|\.well-known\/)/.test(route)))
     for (const route of paths) router.all(route, (c) => app.fetch(c.req.raw, c.env))
   }
   router.route('/', docsApp())
   router.all('*', (c) => front.fetch(c.req.raw, c.env))
   return { app: router, functions, passwords: auth.passwords, sockets: mcp.sockets }
+}
+
+/** Where events go without a K_SINK: into the log, for whoever looks on. */
+const logSink: Send = async ({ id, type, subject }) => {
+  jsonLog('info', 'event', { event_id: id, type, subject })
+  return { is: 'delivered' }
 }
 
 async function start(): Promise<void> {
@@ -61,15 +77,20 @@ async function start(): Promise<void> {
     })
     const { applied } = await migrate(databaseOptions(env))
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
-    const deps = makeDeps(env)
+    const made = makeDeps(env)
+    const delivery = made.delivery ?? deliveryTo(logSink, made.db, made.log)
+    const deps = { ...made, delivery }
     const { app, passwords, sockets } = localApp(env, deps)
     if (own) await seed(deps.db, await passwords.hash(demo.password))
     const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets })
     stop = async () => {
       await serving.drain({ lameDuck: 0 })
+      await delivery.drain()
       await Promise.all([deps.db.$disconnect(), (await deps.tracing)?.end()])
       await own?.stop()
     }
+    // What a start before this one has left.
+    delivery.nudge()
     greet(`http://localhost:${serving.port}`, own && data, performance.now() - begun)
   } catch (error) {
     await own?.stop()

@@ -9,19 +9,23 @@ import { makeTokenVerifier, type VerifyToken } from './identity/issuers.ts'
 
 export type Deps = AppDeps & { verifyToken: VerifyToken }
 
-/** What every function needs. Opens no connection yet. @throws EnvError, or Error when the database URL may not be used */
-export function makeDeps(env: Env, log: Log = jsonLog): Deps {
-  const clock = () => new Date()
+/** What every function needs. Opens no connection yet. @throws Error when the database URL may not be used */
+export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
   const db = createDb(databaseOptions(env))
   return {
     db,
-    clock,
+    clock: () => new Date(),
     log,
     corsOrigins: env.CORS_ORIGINS,
     delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
     tracing: startTracing(env, log),
-    verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), clock),
   }
+}
+
+/** The same with what tells who asks. @throws EnvError, too */
+export function makeDeps(env: Env, log?: Log): Deps {
+  const deps = makeAppDeps(env, log)
+  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock) }
 }
 
 /** Takes what is in the outbox to a sink, and tells the log what goes wrong. No text of a user is in it. */

@@ -16,6 +16,7 @@ import { authApp } from '../auth/app.ts'
 import { makeAuthDeps } from '../auth/deps.ts'
 import { chatApp } from '../chat/app.ts'
 import { makeChatDeps } from '../chat/deps.ts'
+import { eventsApp } from '../events/app.ts'
 import { mcpApp } from '../mcp/app.ts'
 import { makeMcpDeps } from '../mcp/deps.ts'
 import { todosApp } from '../todos/app.ts'
@@ -33,6 +34,7 @@ afterAll(async () => {
 const APPS: Record<string, AnyApp> = {
   auth: authApp(makeAuthDeps(env, deps)),
   chat: chatApp(makeChatDeps(env, deps)),
+  events: eventsApp(deps),
   mcp: mcpApp(makeMcpDeps(env, deps)),
   todos: todosApp(deps),
   users: usersApp(deps),
@@ -42,6 +44,8 @@ const PUBLIC = new Set([
   'GET /health/live',
   'GET /health/ready',
   'GET /openapi.json',
+  // A tick: cluster-local, and harmless from anybody.
+  'POST /',
   'POST /api/v1/users/register',
   'POST /api/v1/users/login',
   // Who may have a token, and from where.

@@ -30,8 +30,6 @@ export type Outcome =
   | { is: 'postponed'; event: OutboxEvent; delay: number; reason: string }
   | { is: 'dead'; event: OutboxEvent; reason: string }
 
-export type OutboxHealth = { dead: number; oldest_age_seconds: number }
-
 /**
  * The part of a statement that writes an event for each row of `from`, whose columns `id` and `user_id` say what it is about and whose.
  * `type` and `data` (jsonb) are expressions over that row.
@@ -83,22 +81,21 @@ export function makeOutbox(db: Db, { lease }: { lease: number }) {
         FROM outbox_events WHERE dead_at IS NULL AND next_attempt_at > now()`
       return next?.ms ?? undefined
     },
-
-    /** How many were given up, and for how long the oldest other one has been waiting; 0 when none does. */
-    async health(): Promise<OutboxHealth> {
-      const [health] = await db.$queryRaw<OutboxHealth[]>`
-        SELECT count(*) FILTER (WHERE dead_at IS NOT NULL)::int AS dead,
-          GREATEST(0, COALESCE(extract(epoch FROM now() - min(created_at) FILTER (WHERE dead_at IS NULL)), 0))::int AS oldest_age_seconds
-        FROM outbox_events`
-      return health ?? { dead: 0, oldest_age_seconds: 0 }
-    },
-
-    /** Removes what was given up so many milliseconds ago. Returns how many that were. */
-    prune: (age: number) => db.$executeRaw`DELETE FROM outbox_events WHERE dead_at < now() - ${interval(age)}`,
   }
 }
 
-export type Outbox = ReturnType<typeof makeOutbox>
+/** How many events were given up, and for how many seconds the oldest other one has been waiting; 0 when none does. */
+export async function outboxHealth(db: Db): Promise<{ dead: number; oldest_age_seconds: number }> {
+  const [health] = await db.$queryRaw<{ dead: number; oldest_age_seconds: number }[]>`
+    SELECT count(*) FILTER (WHERE dead_at IS NOT NULL)::int AS dead,
+      GREATEST(0, COALESCE(extract(epoch FROM now() - min(created_at) FILTER (WHERE dead_at IS NULL)), 0))::int AS oldest_age_seconds
+    FROM outbox_events`
+  return health ?? { dead: 0, oldest_age_seconds: 0 }
+}
+
+/** Removes what was given up so many milliseconds ago, and returns how many that were. */
+export const pruneOutbox = (db: Db, age: number): Promise<number> =>
+  db.$executeRaw`DELETE FROM outbox_events WHERE dead_at < now() - ${interval(age)}`
 
 const interval = (milliseconds: number) => sql`${milliseconds}::float8 * interval '1 millisecond'`
 

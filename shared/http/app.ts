@@ -12,7 +12,7 @@ import type { Log } from './log.ts'
 import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
 import { describeRequest } from './request.ts'
-import { annotate, serves } from './route.ts'
+import { annotate, type EventSpec, serves } from './route.ts'
 import type { Trace, Tracing } from './trace.ts'
 
 export type AppEnv = { Variables: { requestId: string; trace: Trace; userId?: string } }
@@ -39,6 +39,8 @@ export type AppOptions = {
   about?: string
   /** Bytes a body may have. Nothing that these APIs take comes near the default. */
   maxBody?: number
+  /** The events to describe along with the routes: what somebody else will be sent. */
+  tells?: Readonly<Record<string, EventSpec>>
   /** Other apps that this one's API description covers: locally, one document for all. */
   describes?: readonly AnyApp[]
 }
@@ -47,7 +49,10 @@ const Alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive', ex
 const Document = z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApiDocument' })
 
 /** An app with everything but the routes of its own. */
-export function createApp({ name, about, maxBody = 128 * 1024, describes = [] }: AppOptions, { db, log, corsOrigins, tracing }: AppDeps) {
+export function createApp(
+  { name, about, maxBody = 128 * 1024, tells, describes = [] }: AppOptions,
+  { db, log, corsOrigins, tracing }: AppDeps,
+) {
   const app = new Hono<AppEnv>()
   app.onError((error, c) => problem(c, fromHono(error) ?? asAppError(error), c.get('requestId')))
   app.notFound((c) => {
@@ -58,7 +63,7 @@ export function createApp({ name, about, maxBody = 128 * 1024, describes = [] }:
     throw new AppError('method_not_allowed', `This address knows ${allowed.join(', ')} only.`)
   })
 
-  app.use(annotate(describeRequest(name, log, tracing), { function: name, about }))
+  app.use(annotate(describeRequest(name, log, tracing), { function: name, about, tells }))
   app.use(responseHeaders(corsOrigins))
   app.use(limitBody(maxBody))
 

@@ -117,3 +117,9 @@ function pointingHere({ id, ...definition }: Json): Json {
   )
   return { ...(id === undefined ? {} : { id }), ...JSON.parse(text) }
 }
+
+/** A body: what it looks like, with the example that its schema brings along. */
+export function content(schema: z.ZodType, described: Json, type = 'application/json'): Json {
+  const example = schema.meta()?.example
+  return { [type]: { schema: described, ...(example === undefined ? {} : { example }) } }
+}

@@ -190,6 +190,13 @@ describe('every answer', () => {
     expect((await ask('GET', '/api/v1/mcp')).status).toBe(405)
     expect((await ask('POST', '/api/v1/mcp/ticket', { headers })).status).toBe(201)
     expect((await ask('GET', '/.well-known/oauth-protected-resource/api/v1/mcp')).status).toBe(404)
+    const event = { specversion: '1.0', id: '1', source: '/ticks', type: 'dev.knative.sources.ping' }
+    const structured = (body: unknown) => ({ body: JSON.stringify(body), headers: { 'content-type': 'application/cloudevents+json' } })
+    expect((await ask('POST', '/', structured(event))).status).toBe(200)
+    expect((await ask('POST', '/', structured({ ...event, type: 'todo.created' }))).status).toBe(422)
+    expect((await ask('POST', '/', { ...structured(event), body: '{' })).status).toBe(400)
+    expect((await ask('POST', '/', { headers: { 'content-type': 'application/cloudevents-batch+json' } })).status).toBe(415)
+    expect((await ask('POST', '/', structured({ ...event, data: 'x'.repeat(70_000) }))).status).toBe(413)
     expect([...covered].sort()).toEqual(operations.map(({ method, path }) => `${method} ${path}`).sort())
   })
 })

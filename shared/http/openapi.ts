@@ -2,12 +2,12 @@
 import { STATUS_CODES } from 'node:http'
 import { METHOD_NAME_ALL } from 'hono/router'
 import { findTargetHandler } from 'hono/utils/handler'
-import type { z } from 'zod'
 import type { ErrorKind } from '../errors.ts'
 import type { AnyApp } from './app.ts'
-import { Components, headerRefs, type Json } from './openapi-components.ts'
+import { Components, content, headerRefs, type Json } from './openapi-components.ts'
+import { webhooks } from './openapi-webhooks.ts'
 import { problemKinds } from './problem.ts'
-import { noteOf, type RouteNote } from './route.ts'
+import { type EventSpec, noteOf, type RouteNote } from './route.ts'
 
 type DescribedRoute = { method: string; path: string; note: RouteNote }
 type Input = NonNullable<RouteNote['inputs']>[number]
@@ -36,13 +36,15 @@ export function openApi(apps: readonly AnyApp[]): Json {
   const paths: Record<string, Json> = {}
   const tags = new Map<string, string>()
   const names = new Map<string, string>()
+  const told: Record<string, EventSpec> = {}
   for (const { method, path, note } of apps.flatMap(describedRoutes)) {
     const template = path.replace(/:(\w+)/g, '{$1}')
     const verb = method.toLowerCase()
+    Object.assign(told, note.tells)
     // What every function serves is described once.
     if (!note.operation || paths[template]?.[verb]) continue
     const operationId = idOf(verb, note.operation.name, template, names)
-    const { tag, about } = path.startsWith('/api/') ? { tag: note.function ?? 'api', about: note.about ?? '' } : SERVICE
+    const { tag, about } = isOwn(path) ? { tag: note.function ?? 'api', about: note.about ?? '' } : SERVICE
     tags.set(tag, about)
     const operation = { operationId, tags: [tag], ...operationObject(path, note, components) }
     paths[template] = { ...paths[template], [verb]: operation }
@@ -58,10 +60,13 @@ export function openApi(apps: readonly AnyApp[]): Json {
     servers: [{ url: '/' }],
     tags: [...tags].map(([name, description]) => ({ name, description })),
     paths,
+    ...(Object.keys(told).length > 0 ? { webhooks: webhooks(told, components) } : {}),
     components: { ...components },
   }
 }
 
+/** Whether a path is its function's own, and not one that all have. */
+const isOwn = (path: string) => path === '/' || path.startsWith('/api/')
 const SERVICE = { tag: 'service', about: 'What every function also serves.' }
 
 /** The operation's name; a second method of the same path, which does the same, has its method added. */
@@ -82,7 +87,9 @@ function operationObject(path: string, note: RouteNote, components: Components):
     ...(operation.description ? { description: operation.description } : {}),
     security: bearer ? [{ bearer: [] }] : [],
     parameters: [...pathParameters(path, inputs, components), ...inputs.flatMap((input) => namedParameters(input, components))],
-    ...(body ? { requestBody: { required: !body.optional, content: content(body.schema, components.schema(body.schema, 'input')) } } : {}),
+    ...(body
+      ? { requestBody: { required: !body.optional, content: content(body.schema, components.schema(body.schema, 'input'), body.type) } }
+      : {}),
     responses: {
       [status]: {
         description: STATUS_CODES[status],
@@ -96,7 +103,7 @@ function operationObject(path: string, note: RouteNote, components: Components):
 
 /** What a route may answer besides success: its own errors, and those that anything may meet. */
 function possible(path: string, errors: readonly ErrorKind[]): ErrorKind[] {
-  const any: ErrorKind[] = path.startsWith('/api/') ? ['unavailable', 'internal'] : ['internal']
+  const any: ErrorKind[] = isOwn(path) ? ['unavailable', 'internal'] : ['internal']
   return [...new Set([...errors, ...any])]
 }
 
@@ -115,8 +122,3 @@ function namedParameters(input: Input, components: Components): Json[] {
 
 const ownHeaders = (headers: Record<string, string>): Json =>
   Object.fromEntries(Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]))
-
-function content(schema: z.ZodType, described: Json): Json {
-  const example = schema.meta()?.example
-  return { 'application/json': { schema: described, ...(example === undefined ? {} : { example }) } }
-}

@@ -15,9 +15,14 @@ export type RouteNote = {
   headers?: Record<string, string>
   /** Whether a bearer token is needed. */
   bearer?: boolean
-  inputs?: readonly { in: 'path' | 'query' | 'header' | 'json'; schema: z.ZodObject; optional?: boolean }[]
+  /** The events that the function's todos tell the world, by their type. */
+  tells?: Readonly<Record<string, EventSpec>>
+  inputs?: readonly { in: 'path' | 'query' | 'header' | 'json'; schema: z.ZodObject; optional?: boolean; type?: string }[]
   errors?: readonly ErrorKind[]
 }
+
+/** What an event says, and the form of its data. */
+export type EventSpec = { summary: string; data: z.ZodObject }
 
 const notes = new WeakMap<object, RouteNote>()
 

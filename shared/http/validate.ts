@@ -10,14 +10,14 @@ import { annotate } from './route.ts'
  * A JSON body (RFC 8259: UTF-8, nothing else).
  * 415 for another content type, 400 for what is no JSON, 422 with every issue for what does not match the schema.
  */
-export function body<S extends z.ZodObject>(schema: S, { optional = false } = {}) {
+export function body<S extends z.ZodObject>(schema: S, { optional = false, type = 'application/json' } = {}) {
   const validate = zValidator('json', schema, refuse)
   const withText: typeof validate = async (c, next) => {
-    await readJsonText(c, optional)
+    await readJsonText(c, type, optional)
     return validate(c, next)
   }
   return annotate(withText, {
-    inputs: [{ in: 'json', schema, optional }],
+    inputs: [{ in: 'json', schema, optional, type }],
     errors: ['malformed', 'too_large', 'unsupported_media_type', 'invalid'],
   })
 }
@@ -42,14 +42,13 @@ export function path<S extends z.ZodRawShape>(schema: z.ZodObject<S>) {
  * Decoded here, because the platform's decoder silently replaces what is no UTF-8. What is left in the request's cache is what Hono's
  * own `c.req.json()` reads.
  */
-async function readJsonText(c: Context, optional: boolean): Promise<void> {
+async function readJsonText(c: Context, expected: string, optional: boolean): Promise<void> {
   const bytes = await c.req.raw.arrayBuffer().catch(endedEarly)
-  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (bytes.byteLength === 0) {
     if (optional) return keepText(c, '{}')
     throw new AppError('malformed', 'A JSON body is needed.')
   }
-  if (type !== 'application/json') throw new AppError('unsupported_media_type', 'The body must be sent as application/json.')
+  if (mediaType(c) !== expected) throw new AppError('unsupported_media_type', `The body must be sent as ${expected}.`)
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     JSON.parse(text)
@@ -58,6 +57,9 @@ async function readJsonText(c: Context, optional: boolean): Promise<void> {
     throw new AppError('malformed', 'The body is not valid JSON in UTF-8.', { cause: error })
   }
 }
+
+/** What a body is sent as, without parameters; in lower case. */
+export const mediaType = (c: Context) => c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
 
 /** Hono's types say that the cache holds values; it holds promises of them. */
 function keepText(c: Context, text: string): void {

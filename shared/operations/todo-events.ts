@@ -21,8 +21,7 @@ export const todoEvents = {
   'todo.uncompleted': { summary: 'A todo was reopened, and maybe changed otherwise.', data: ChangedTodo },
   'todo.deleted': { summary: 'A todo was deleted; the data is what it was.', data: Todo },
 } as const
-export const TodoEventType = z.literal(Object.keys(todoEvents) as (keyof typeof todoEvents)[])
-export type TodoEventType = z.output<typeof TodoEventType>
+export type TodoEventType = keyof typeof todoEvents
 
 const typed = (type: TodoEventType) => sql`${type}::text`
 

@@ -1,0 +1,22 @@
+// What Knative Eventing calls once a minute, and where the events of the whole API are described.
+import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { serves } from '../../shared/http/route.ts'
+import { todoEvents } from '../../shared/operations/todo-events.ts'
+import { Swept, sweep } from './sweep.ts'
+import { tick } from './tick.ts'
+
+export type EventsApp = ReturnType<typeof eventsApp>
+
+const operation = {
+  name: 'sweep',
+  summary: 'Deliver the events that wait (for a PingSource).',
+  description: 'Takes a CloudEvent of the type `dev.knative.sources.ping`, in binary or structured mode.',
+  output: Swept,
+}
+
+export function eventsApp(deps: AppDeps) {
+  const about = 'What changes tell the world, and the sweep that delivers what was left over.'
+  return createApp({ name: 'events', about, maxBody: 64 * 1024, tells: todoEvents }, deps).post('/', serves(operation), tick(), async (c) =>
+    c.json(await sweep(deps)),
+  )
+}
