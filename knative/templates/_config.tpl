@@ -9,7 +9,7 @@ BETTER_AUTH_JWKS_URL: {{ .jwksUrl | quote }}
 BETTER_AUTH_AUDIENCE: {{ .audience | quote }}
 {{- end }}
 {{- range $name, $value := .Values.config }}
-{{ $name }}: {{ toString $value | quote }}
+{{ $name }}: {{ include "todo.text" $value | quote }}
 {{- end }}
 {{- end }}
 

@@ -44,7 +44,7 @@ OPENAI_MODEL: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- range $name, $value := $extra }}
-- {{ if kindIs "map" $value }}{{ dict "name" $name "valueFrom" $value | toJson }}{{ else }}{{ dict "name" $name "value" (toString $value) | toJson }}{{ end }}
+- {{ if kindIs "map" $value }}{{ dict "name" $name "valueFrom" $value | toJson }}{{ else }}{{ dict "name" $name "value" (include "todo.text" $value) | toJson }}{{ end }}
 {{- end }}
 {{- end }}
 
@@ -54,7 +54,7 @@ OPENAI_MODEL: {{ . | quote }}
 {{- $names := dict "min" "min-scale" "max" "max-scale" "target" "target" "metric" "metric" "window" "window" "activation" "activation-scale" "retention" "scale-to-zero-pod-retention-period" "scaleDownDelay" "scale-down-delay" "burst" "target-burst-capacity" "utilization" "target-utilization-percentage" }}
 {{- $annotations := dict }}
 {{- range $key, $name := $names }}
-  {{- if hasKey $.scale $key }}{{ $_ := set $annotations (print $prefix $name) (index $.scale $key | toString) }}{{ end }}
+  {{- if hasKey $.scale $key }}{{ $_ := set $annotations (print $prefix $name) (include "todo.text" (index $.scale $key)) }}{{ end }}
 {{- end }}
 {{- with .scale.class }}{{ $_ := set $annotations (print $prefix "class") (printf "%s.autoscaling.knative.dev" .) }}{{ end }}
 {{- if eq (.scale.class | default "kpa") "hpa" }}

@@ -29,6 +29,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{/* A value as text. Helm reads numbers as floating ones, and would write 25000000 as 2.5e+07. */}}
+{{- define "todo.text" -}}
+{{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end }}
+{{- end }}
+
 {{/* The address of a function inside of the cluster. Takes root and name. */}}
 {{- define "todo.host" -}}
 {{ .name }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.clusterDomain }}
