@@ -33,9 +33,7 @@ export async function startPod(name: string, environment: Record<string, string>
   const pod: Pod = {
     url: proxy.url,
     function: process,
-    async probe() {
-      return (await fetch(proxy.url, { headers: { 'k-network-probe': 'queue' } })).status
-    },
+    probe: proxy.probe,
     delete() {
       const late = setTimeout(() => process.stop('SIGKILL'), grace)
       const told = proxy.quietened()

@@ -82,8 +82,7 @@ it('runs as many at once as it may, lets ten times as many wait, and refuses mor
 })
 
 it('is not ready from the start of its drain, and serves until nobody has asked for a while', async () => {
-  const { url, quietened, close } = await proxy({ quiet: 300 })
-  const probe = async () => (await fetch(url, { headers: { 'k-network-probe': 'queue' } })).status
+  const { url, probe, quietened, close } = await proxy({ quiet: 300 })
   expect(await probe()).toBe(200)
   let quiet = false
   const drained = quietened().then(() => {

@@ -53,11 +53,13 @@ export async function startQueueProxy(target: number, options: QueueProxyOptions
   }
 
   const server = await listen((exchange) => {
-    const isProbe = exchange.request.headers['k-network-probe'] !== undefined
+    const isProbe = exchange.request.headers['user-agent']?.startsWith('kube-probe/')
     return isProbe ? probe(exchange) : serve(exchange)
   })
   return {
     url: server.url,
+    /** The status of the readiness probe that Kubernetes makes. */
+    probe: async () => (await fetch(server.url, { headers: { 'user-agent': 'kube-probe/1.34', 'k-network-probe': 'queue' } })).status,
     /** Is not ready from now on, serves whoever still asks, and resolves when nobody has for a while. */
     quietened: () =>
       new Promise<void>((resolve) => {
