@@ -1,4 +1,6 @@
 // What every function does the same way: problems, ids, traces, the log line, the rules for browsers.
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AppError, type ErrorKind } from '../errors.ts'
@@ -34,6 +36,30 @@ async function ask(path: string, init: RequestInit = {}) {
   const logged = () => lines.filter(({ fields }) => fields.request_id === response.headers.get('x-request-id'))
   return { id, response, logged }
 }
+
+describe('readiness', () => {
+  it('costs a database that is slow to answer one connection, however often it is asked for', async () => {
+    const connections: Socket[] = []
+    const silent = createServer((socket) => connections.push(socket.on('error', () => {}))).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const address = silent.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const slow = testDeps({ DATABASE_URL: `postgresql://any:any@127.0.0.1:${port}/any` }).deps
+    const { request } = createApp({ name: 'slow' }, slow)
+    const probes = Array.from({ length: 20 }, () => request('/health/ready'))
+    await expect.poll(() => connections.length, { interval: 10 }).toBeGreaterThan(0)
+    for (const connection of connections) connection.destroy()
+    expect((await Promise.all(probes)).map(({ status }) => status)).toEqual(Array(20).fill(503))
+    expect(connections).toHaveLength(1)
+    // It asks anew when that is over.
+    const again = request('/health/ready')
+    await expect.poll(() => connections.length, { interval: 10 }).toBe(2)
+    connections[1]?.destroy()
+    expect((await again).status).toBe(503)
+    silent.close()
+    await slow.db.$disconnect()
+  })
+})
 
 describe('a problem', () => {
   it.each(Object.keys(problemKinds) as ErrorKind[])('of the kind %s has its status and all of its fields', async (kind) => {
