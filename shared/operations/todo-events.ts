@@ -4,14 +4,14 @@ import { Prisma } from '@todo/prisma'
 import { z } from 'zod'
 import { insertEvent } from '../events/outbox.ts'
 import type { UserContext } from './operation.ts'
-import { Todo } from './todo-schemas.ts'
+import { exampleTodo, Todo } from './todo-schemas.ts'
 
 const { sql, empty } = Prisma
 
 const fields = Todo.omit({ id: true, user_id: true, created_at: true, updated_at: true }).keyof()
 export const ChangedTodo = Todo.extend({ changed: z.array(fields).min(1).describe('What is not as it was before') }).meta({
   id: 'ChangedTodo',
-  example: { ...Todo.parse(Todo.meta()?.example), changed: ['due_date', 'priority'] },
+  example: { ...exampleTodo, changed: ['due_date', 'priority'] },
 })
 
 export const todoEvents = {

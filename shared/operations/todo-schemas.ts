@@ -23,7 +23,7 @@ const DueTime = z
 export const TimeZone = z.string().max(64).refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
 const DueZone = TimeZone.nullable().describe('The IANA time zone that due_date and due_time are meant in')
 
-const example = {
+export const exampleTodo = {
   id: '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10',
   user_id: '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4',
   title: 'Buy milk',
@@ -55,7 +55,7 @@ export const Todo = z
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime().describe('Changes when, and only when, something else did'),
   })
-  .meta({ id: 'Todo', example })
+  .meta({ id: 'Todo', example: exampleTodo })
 export type Todo = z.output<typeof Todo>
 
 const writable = {
@@ -112,7 +112,7 @@ export const TodoPage = z
     count: z.int().min(0).describe('How many todos are on this page'),
     next_cursor: z.string().nullable().describe('Opaque; null on the last page'),
   })
-  .meta({ id: 'TodoPage', example: { todos: [example], count: 1, next_cursor: null } })
+  .meta({ id: 'TodoPage', example: { todos: [exampleTodo], count: 1, next_cursor: null } })
 
 function isTimeZone(value: string): boolean {
   // Intl also takes offsets such as +02:00, which are no IANA zones: they know no daylight saving.
