@@ -41,6 +41,7 @@ async function makeCases(): Promise<Case[]> {
     { name: 'auth (a login)', script: bundle('auth'), first: firstCalls.auth },
     { name: 'chat (conversations)', script: bundle('chat'), first: firstCalls.chat },
     { name: 'mcp (a tool call over HTTP)', script: bundle('mcp'), first: firstCalls.mcp },
+    { name: 'events (a tick)', script: bundle('events'), first: firstCalls.events },
   ]
 }
 

@@ -22,4 +22,12 @@ export const firstCalls = {
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'list_tasks', arguments: {} } }),
     },
   }),
+  events: () => ({
+    path: '/',
+    init: {
+      method: 'POST',
+      headers: { ...json, 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/bench', 'ce-type': 'dev.knative.sources.ping' },
+      body: '{}',
+    },
+  }),
 } satisfies Record<string, (user: User) => FirstCall>

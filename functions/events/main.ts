@@ -4,7 +4,7 @@ import { main } from '../../shared/http/serve.ts'
 import { eventsApp } from './app.ts'
 import { sweepLimits } from './sweep.ts'
 
-await main(process.env, (env) => {
+void main(process.env, (env) => {
   const deps = makeAppDeps(env)
   // A sweep may take its whole time; a moment more for what is under way at its end.
   return { deps, app: eventsApp(deps), drain: sweepLimits.time + 15_000 }

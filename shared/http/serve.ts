@@ -140,7 +140,7 @@ export async function main<D extends AppDeps>(
     const env = readEnv(environment)
     const { deps, app, sockets, drain } = build(env)
     // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
-    deps.db.$connect().catch(() => {})
+    deps.db.$queryRaw`SELECT 1`.catch(() => {})
     const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, drain })
     deps.log('info', 'listening', { port: serving.port })
     onStop(async () => {
