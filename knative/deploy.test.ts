@@ -119,6 +119,8 @@ describe('npm run deploy', () => {
 
   it('ends where a command fails, with its code', () => {
     expect(deploy('users', '--apply').status).toBe(7)
+    const { status, out } = deploy('all', '--apply')
+    expect([status, out.filter((line) => line.startsWith('kn ')).length]).toEqual([7, deployable().indexOf('users') + 1])
     expect(deploy('todos', '--load', 'kind', '--apply')).toMatchObject({ status: 127, stderr: 'kind cannot be run: is it on the PATH?\n' })
   })
 

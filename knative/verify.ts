@@ -7,6 +7,7 @@ import { render } from './chart.ts'
 import type { Definitions } from './crds.ts'
 import { describeFinding, lintManifest, lintServices, variableProblem } from './lint.ts'
 import { Manifest, modelProblems } from './models.ts'
+import { promqlProblem } from './promql.ts'
 import { imageProblem, KnativeService } from './service.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
@@ -31,11 +32,8 @@ export async function chartProblems(helm: string, args: string[], definitions?: 
 /** What is wrong with manifests that are applied together. */
 export async function manifestProblems(manifests: Manifest[], definitions?: Definitions): Promise<string[]> {
   const types = await Promise.all(manifests.map((manifest) => typeProblems(manifest, definitions)))
-  return [
-    ...types.flat(),
-    ...manifests.flatMap((manifest) => [...serviceProblems(manifest), ...imageProblems(manifest)]),
-    ...sourceProblems(manifests),
-  ]
+  const own = manifests.flatMap((manifest) => [...serviceProblems(manifest), ...imageProblems(manifest), ...expressionProblems(manifest)])
+  return [...types.flat(), ...own, ...sourceProblems(manifests)]
 }
 
 /**
@@ -68,20 +66,34 @@ function serviceProblems(manifest: Manifest): string[] {
   return lintManifest(manifest, manifest.metadata.name).map((problem) => describeFinding({ file: label(manifest), ...problem }))
 }
 
+/** Every text that stands under this key, however deep. */
+function textsUnder(key: string, value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, child]) => (name === key && typeof child === 'string' ? [child] : textsUnder(key, child)))
+}
+
 /** Every image of every other pod, too, says which one it is. */
 function imageProblems(manifest: Manifest): string[] {
-  const images = (value: unknown): string[] => {
-    if (typeof value !== 'object' || value === null) return []
-    return Object.entries(value).flatMap(([key, child]) => (key === 'image' && typeof child === 'string' ? [child] : images(child)))
-  }
   if (isFunction(manifest)) return []
-  return images(manifest).flatMap((image) => {
-    const message = imageProblem(image)
-    return message ? [`${label(manifest)}: ${image} ${message}`] : []
+  return textsUnder('image', manifest).flatMap((image) => {
+    const problem = imageProblem(image)
+    return problem ? [`${label(manifest)}: ${image} ${problem}`] : []
   })
 }
 
 const Source = z.object({ data: z.record(z.string(), z.string()).default({}), stringData: z.record(z.string(), z.string()).default({}) })
+
+/** Alerts, and dashboards in JSON, ask what Prometheus can read. */
+function expressionProblems(manifest: Manifest): string[] {
+  const files = manifest.kind === 'ConfigMap' ? Object.entries(Source.parse(manifest).data) : []
+  const asked = [manifest, ...files.filter(([file]) => file.endsWith('.json')).map(([, text]) => JSON.parse(text))]
+  return asked
+    .flatMap((value) => textsUnder('expr', value))
+    .flatMap((expression) => {
+      const problem = promqlProblem(expression)
+      return problem ? [`${label(manifest)}: ${expression}: ${problem}`] : []
+    })
+}
 
 /** What functions read from ConfigMaps and Secrets is made of variables they know. */
 function sourceProblems(manifests: Manifest[]): string[] {
