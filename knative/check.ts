@@ -6,7 +6,7 @@ import { readDefinitions } from './crds.ts'
 import { chartProblems, plainProblems } from './verify.ts'
 
 const { values } = parseArgs({ options: { crds: { type: 'string' } } })
-const helm = process.env.HELM ?? 'helm'
+const helm = process.env.HELM || 'helm'
 const definitions = values.crds === undefined ? undefined : readDefinitions(values.crds)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 

@@ -10,7 +10,7 @@ import { promqlProblem } from './promql.ts'
 import { broken, SOUND } from './testing.ts'
 import { chartProblems, connectionsNeeded, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
 
-const helm = process.env.HELM ?? 'helm'
+const helm = process.env.HELM || 'helm'
 const hasHelm = helmRuns(helm)
 if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered, because there is no helm on the PATH (or in HELM)\n')
 
