@@ -9,20 +9,23 @@ FROM ${RUNTIME_IMAGE} AS runtime
 FROM ${BUILDER_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY prisma/package.json prisma/schema.prisma prisma/prisma.config.ts prisma/
+COPY prisma/package.json prisma/
 COPY functions/install.mjs functions/
 # The optional secret is a CA bundle, for networks whose registry has a certificate of its own. It never enters a layer.
 RUN --mount=type=secret,id=ca,required=false \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi; \
     node functions/install.mjs && npm cache clean --force
 
-FROM dependencies AS test
+FROM dependencies AS client
+COPY prisma prisma
+RUN node functions/install.mjs
+
+FROM client AS test
 COPY . .
 RUN npm test
 
-FROM dependencies AS sources
+FROM client AS sources
 COPY tsconfig.json ./
-COPY prisma prisma
 COPY shared shared
 COPY functions functions
 

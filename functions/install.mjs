@@ -16,9 +16,11 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1)
 }
 
+// An image's dependencies are a layer of their own, installed before there is a schema.
+const schema = 'prisma/schema.prisma'
 const wanted = {
   install: digest('package-lock.json'),
-  client: digest('package-lock.json', 'prisma/schema.prisma'),
+  client: fs.existsSync(path.join(root, schema)) ? digest('package-lock.json', schema) : undefined,
 }
 const found = readStamp()
 const complete = fs.existsSync(path.join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node'))
@@ -29,7 +31,8 @@ if (found.install !== wanted.install || !complete) {
   fs.rmSync(stamp, { force: true })
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {})
 }
-if (found.client !== wanted.client || !complete || !fs.existsSync(path.join(root, 'prisma', 'generated', 'client.ts'))) {
+const generated = complete && fs.existsSync(path.join(root, 'prisma', 'generated', 'client.ts'))
+if (wanted.client && (found.client !== wanted.client || !generated)) {
   const prisma = path.join(modules, 'prisma', 'build', 'index.js')
   // `generate` never runs the native schema engine, but would download it: any file that is there keeps it from trying.
   run(path.join(modules, '.bin', 'node'), [prisma, 'generate', '--no-hints'], {

@@ -1,42 +1,14 @@
 // How a function ends: told to stop under load, it loses no request, and it is gone in time.
-import { once } from 'node:events'
 import http from 'node:http'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Todo } from '../../shared/operations/todo-schemas.ts'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing.ts'
+import { type Answer, ask, askUntilRefused } from './client.ts'
 import { startFunction } from './process.ts'
 import { holdTodo } from './slow.ts'
 
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())
-
-type Answer = { status: number | undefined; connection: string | undefined }
-
-/** One GET over node:http. Nothing when nobody took it: the connection was refused, or reset by the kernel before anyone accepted it. */
-async function get(url: string, agent: http.Agent, headers = {}): Promise<Answer | undefined> {
-  const request = http.get(url, { agent, headers })
-  try {
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-    response.resume()
-    await once(response, 'end')
-    return { status: response.statusCode, connection: response.headers.connection }
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    const reset = (code === 'ECONNRESET' || code === 'EPIPE') && !request.reusedSocket && request.socket?.bytesRead === 0
-    if (code === 'ECONNREFUSED' || reset) return undefined
-    throw error
-  }
-}
-
-/** Asks over kept connections, one request after the other, until nobody takes them any more. */
-async function client(url: string, headers: Record<string, string>, answers: Answer[]): Promise<void> {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-  try {
-    for (let taken = await get(url, agent, headers); taken; taken = await get(url, agent, headers)) answers.push(taken)
-  } finally {
-    agent.destroy()
-  }
-}
 
 async function withSlowRequest() {
   const todos = await startFunction('todos', testEnvironment())
@@ -54,7 +26,7 @@ describe('SIGTERM', () => {
   it('under load loses no request, new or running, and ends with status 0', async () => {
     const { todos, base, headers, slow, release } = await withSlowRequest()
     const answers: Answer[] = []
-    const clients = Array.from({ length: 4 }, () => client(base, headers, answers))
+    const clients = Array.from({ length: 4 }, () => askUntilRefused(base, [{ method: 'GET', headers }], (answer) => answers.push(answer)))
     await expect.poll(() => answers.length, { interval: 10 }).toBeGreaterThan(20)
     const gone = todos.stop('SIGTERM')
     await Promise.all(clients)
@@ -79,7 +51,7 @@ describe('SIGTERM', () => {
     const first = expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')
     // The first has been noticed when an answer says so.
     const agent = new http.Agent({ keepAlive: true })
-    await expect.poll(async () => (await get(base, agent, headers))?.connection, { interval: 10 }).toBe('close')
+    await expect.poll(async () => (await ask(base, agent, { method: 'GET', headers }))?.connection, { interval: 10 }).toBe('close')
     await expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')
     await Promise.all([first, lost])
     agent.destroy()
