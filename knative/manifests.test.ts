@@ -151,8 +151,12 @@ describe('what Prometheus is asked', () => {
     const spec = { groups: [{ name: 'a', rules: [{ alert: 'a', expr: expression || ' ' }] }] }
     const rule = Manifest.parse({ apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule', metadata: { name: 'a' }, spec })
     expect(await manifestProblems([rule])).toHaveLength(1)
-    const data = { 'board.json': JSON.stringify({ panels: [{ targets: [{ expr: expression || ' ' }] }] }) }
-    expect(await manifestProblems([Manifest.parse({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data })])).toHaveLength(1)
+    const board = (type: string) => {
+      const data = { 'board.json': JSON.stringify({ panels: [{ datasource: { type }, targets: [{ expr: expression || ' ' }] }] }) }
+      return Manifest.parse({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data })
+    }
+    expect(await manifestProblems([board('prometheus')])).toHaveLength(1)
+    expect(await manifestProblems([board('loki')])).toEqual([])
   })
 })
 

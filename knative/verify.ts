@@ -83,10 +83,14 @@ function imageProblems(manifest: Manifest): string[] {
 
 const Source = z.object({ data: z.record(z.string(), z.string()).default({}), stringData: z.record(z.string(), z.string()).default({}) })
 
-/** Alerts, and dashboards in JSON, ask what Prometheus can read. */
+const Panel = z.object({ datasource: z.object({ type: z.string() }), targets: z.array(z.unknown()) })
+const Dashboard = z.object({ panels: z.array(Panel) })
+
+/** Alerts and dashboards (files in JSON) ask what Prometheus can read. Loki's language is another one. */
 function expressionProblems(manifest: Manifest): string[] {
-  const files = manifest.kind === 'ConfigMap' ? Object.entries(Source.parse(manifest).data) : []
-  const asked = [manifest, ...files.filter(([file]) => file.endsWith('.json')).map(([, text]) => JSON.parse(text))]
+  const files = manifest.kind === 'ConfigMap' ? Object.entries(Source.parse(manifest).data).filter(([file]) => file.endsWith('.json')) : []
+  const panels = files.flatMap(([, text]) => Dashboard.parse(JSON.parse(text)).panels)
+  const asked = [manifest, ...panels.filter(({ datasource }) => datasource.type === 'prometheus')]
   return asked
     .flatMap((value) => textsUnder('expr', value))
     .flatMap((expression) => {
