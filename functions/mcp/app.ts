@@ -20,6 +20,8 @@ export type McpDeps = AppDeps & {
   sockets: OpenSockets
   /** Seconds that a socket may live at the most. */
   maxSeconds: number
+  /** Whether nobody but this machine can ask. */
+  ownMachine?: boolean | undefined
   /** The origin that callers know; without it, the one that they asked. */
   publicUrl?: string | undefined
   /** The issuer of the tokens that clients can get by themselves, as a URL. */
@@ -59,10 +61,10 @@ const metadata = {
 } as const
 
 export function mcpApp(deps: McpDeps) {
-  const { db, clock, delivery, log, corsOrigins, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const { db, clock, delivery, log, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
   const tickets = makeTickets(db, clock)
   const checkOrigin = createMiddleware(async (c, next) => {
-    assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, corsOrigins, publicUrl)
+    assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
     await next()
   })
   const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: limits.payload }, deps)

@@ -4,15 +4,16 @@ import { AppError } from '../../shared/errors.ts'
 import { type CorsOrigins, isAllowed } from '../../shared/http/headers.ts'
 
 type Headers = { origin: string | undefined; host: string | undefined }
+type Own = { corsOrigins: CorsOrigins; ownMachine?: boolean | undefined; publicUrl?: string | undefined }
 
 /**
- * Refuses a page of an origin that may not call; clients that are no browsers send none. Where pages of this machine may call, which is
- * when the server is somebody's own, it is asked by a name of this machine or the public one.
+ * Refuses a page of an origin that may not call; clients that are no browsers send none. A server that is somebody's own is asked by a name of
+ * that machine or by the public one.
  * @throws AppError `forbidden`
  */
-export function assertOrigin({ origin, host = '' }: Headers, allowed: CorsOrigins, publicUrl: string | undefined): void {
-  if (origin !== undefined && !isAllowed(origin, allowed)) throw new AppError('forbidden', 'Pages of this origin may not call.')
-  if (!allowed.includes('loopback')) return
+export function assertOrigin({ origin, host = '' }: Headers, { corsOrigins, ownMachine, publicUrl }: Own): void {
+  if (origin !== undefined && !isAllowed(origin, corsOrigins)) throw new AppError('forbidden', 'Pages of this origin may not call.')
+  if (!ownMachine) return
   const isPublic = publicUrl !== undefined && host === new URL(publicUrl).host
   if (!isPublic && !isAllowed(`http://${host}`, ['loopback'])) throw new AppError('forbidden', 'This server is not asked by that name.')
 }

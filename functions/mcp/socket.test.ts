@@ -127,14 +127,20 @@ describe('the handshake', () => {
     socket.destroy()
   })
 
-  it('refuses a name that is not its own where pages of this machine may call', async () => {
+  it("refuses a name that is not its own on somebody's own machine, and there only", async () => {
     const local = await startMcp({ CORS_ORIGINS: 'loopback' })
+    const cluster = await startMcp({ CORS_ORIGINS: 'loopback', HOST: '' })
     const { headers } = await newUser(world)
     const rebound = { ...headers, host: 'evil.example.com' }
     expect(await refused(local.socketUrl, { headers: rebound })).toMatchObject({ status: 403 })
-    const { opened, socket } = openSocket(local.socketUrl, { headers, origin: 'http://localhost:5173' })
-    await opened
-    socket.close()
+    for (const [url, host] of [
+      [local.socketUrl, 'localhost:8000'],
+      [cluster.socketUrl, 'mcp.todo.127.0.0.1.sslip.io'],
+    ] as const) {
+      const { opened, socket } = openSocket(url, { headers: { ...headers, host }, origin: 'http://localhost:5173' })
+      await opened
+      socket.close()
+    }
   })
 
   it('refuses one connection too many, for the moment', async () => {
