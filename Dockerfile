@@ -14,7 +14,7 @@ COPY functions/install.mjs functions/
 # The optional secret is a CA bundle, for networks whose registry has a certificate of its own. It never enters a layer.
 RUN --mount=type=secret,id=ca,required=false \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi; \
-    node functions/install.mjs && npm cache clean --force
+    node functions/install.mjs && rm -rf ~/.npm
 
 FROM dependencies AS client
 COPY prisma prisma
