@@ -17,6 +17,7 @@ import {
 import { type AnswerDeps, answerMessage } from './answer.ts'
 import { ChatHeaders, type ChatReply, ChatRequest, chat } from './contract.ts'
 import { openJournal } from './journal.ts'
+import { tracedModel } from './traced-model.ts'
 import { UI_STREAM_HEADERS, uiStream } from './ui-stream.ts'
 
 export type ChatDeps = AppDeps & AnswerDeps & { verifyToken: VerifyToken }
@@ -41,15 +42,17 @@ export function chatApp(deps: ChatDeps) {
       const journal = await openJournal(ctx, message, conversation_id, signal)
       const about = { conversation_id: journal.conversationId, user_id: ctx.actor.userId, engine }
 
+      const answering = { ...deps, ask: deps.ask && tracedModel(deps.ask, c.var.span) }
+
       if (streams) {
         const run = async (emit: Parameters<typeof answerMessage>[3]['emit']) => {
-          const { failure } = await answerMessage(deps, ctx, journal, { ...asked, emit }).finally(journal.close)
+          const { failure } = await answerMessage(answering, ctx, journal, { ...asked, emit }).finally(journal.close)
           return failure?.message
         }
         const start = { messageId: `msg_${randomUUID()}`, messageMetadata: about }
         return c.body(uiStream(start, run, limits.keepAlive), 200, UI_STREAM_HEADERS)
       }
-      const { response, calls, failure } = await answerMessage(deps, ctx, journal, { ...asked, emit: () => {} }).finally(journal.close)
+      const { response, calls, failure } = await answerMessage(answering, ctx, journal, { ...asked, emit: () => {} }).finally(journal.close)
       if (failure && calls.length === 0) throw failure
       return c.json({ success: true, response, ...about, tool_calls: calls.map(shown) } satisfies ChatReply)
     })

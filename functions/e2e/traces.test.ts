@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { z } from 'zod'
 import { newUser, testDeps, testEnvironment } from '../../shared/testing.ts'
+import { startScriptedModel } from '../chat/scripted-model.ts'
 import { startFunction } from './process.ts'
 
 const world = testDeps()
@@ -30,6 +31,8 @@ const Export = z.object({
 })
 
 const exported: { path: string | undefined; key: unknown; body: z.output<typeof Export> }[] = []
+const spansOf = (all: typeof exported) =>
+  all.flatMap(({ body }) => body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)))
 const collector = createServer(async (request, response) => {
   if (request.url === '/hangs/v1/traces') return
   const body = Export.parse(JSON.parse(Buffer.concat(await request.toArray()).toString()))
@@ -76,9 +79,8 @@ it('each request is a span with the ids of its log line, in its caller’s trace
 
   expect(todos.lines.map(({ message }) => message)).toContain('loaded')
   expect(exported).toMatchObject([{ path: '/v1/traces', key: 'secret' }])
-  const [{ resource, scopeSpans } = { resource: undefined, scopeSpans: [] }] = exported[0]?.body.resourceSpans ?? []
-  expect(resource?.attributes).toMatchObject({ 'service.name': 'todos' })
-  const spans = scopeSpans.flatMap(({ spans }) => spans)
+  expect(exported[0]?.body.resourceSpans).toMatchObject([{ resource: { attributes: { 'service.name': 'todos' } } }])
+  const spans = spansOf(exported)
   const logged = todos.lines.filter(({ message }) => message === 'request')
   expect(spans).toMatchObject([
     {
@@ -109,7 +111,7 @@ it('a failure is told as one, and the log says when a collector does not take it
   const user = await newUser(world)
   expect((await fetch(`${todos.url}/api/v1/${user.id}/todos`, { headers: user.headers })).status).toBe(503)
   await todos.stop()
-  const spans = exported.flatMap(({ body }) => body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)))
+  const spans = spansOf(exported)
   expect(spans).toMatchObject([{ status: { code: 2 }, attributes: { 'error.type': '503', 'http.response.status_code': 503 } }])
   expect(todos.lines.find(({ message }) => message === 'traces lost')).toMatchObject({ level: 'warn', spans: 1, error_code: '400' })
 })
@@ -119,6 +121,27 @@ it('a collector that hangs holds up nobody, not even at the end', async () => {
   expect((await fetch(`${todos.url}/openapi.json`)).status).toBe(200)
   await todos.stop()
   expect(todos.lines.at(-1)).toMatchObject({ message: 'stopped' })
+})
+
+it('the calls of a model are spans within the request', async () => {
+  const model = await startScriptedModel()
+  const OPENAI = { OPENAI_API_KEY: 'any', OPENAI_BASE_URL: model.url }
+  const chat = await startFunction('chat', testEnvironment({ ...OPENAI, OTEL_EXPORTER_OTLP_ENDPOINT: url }))
+  const headers = { ...(await newUser(world)).headers, 'content-type': 'application/json' }
+  const say = (accept: string) =>
+    fetch(`${chat.url}/api/v1/chat`, { method: 'POST', headers: { ...headers, accept }, body: '{"message":"Hello"}' })
+  model.play([{ text: 'Hello.' }])
+  expect((await say('application/json')).status).toBe(200)
+  model.play([{ status: 401 }])
+  await (await say('text/event-stream')).text()
+  await Promise.all([chat.stop(), model.stop()])
+  const spans = spansOf(exported)
+  const calls = spans.filter(({ kind }) => kind === 3)
+  const requests = spans.filter(({ kind }) => kind === 2)
+  expect(calls).toMatchObject([
+    { name: 'chat', parentSpanId: requests[0]?.spanId, traceId: requests[0]?.traceId, status: { code: 0 } },
+    { name: 'chat', parentSpanId: requests[1]?.spanId, status: { code: 2 }, attributes: { 'error.type': 'AppError' } },
+  ])
 })
 
 it('without a collector nothing of it is loaded', async () => {

@@ -13,9 +13,9 @@ import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
 import { describeRequest } from './request.ts'
 import { annotate, type EventSpec, serves } from './route.ts'
-import type { Trace, Tracing } from './trace.ts'
+import type { RequestSpan, Trace, Tracing } from './trace.ts'
 
-export type AppEnv = { Variables: { requestId: string; trace: Trace; userId?: string } }
+export type AppEnv = { Variables: { requestId: string; trace: Trace; span?: RequestSpan; userId?: string } }
 
 /** An app, whatever its routes are typed as. */
 export type AnyApp = Pick<Hono<AppEnv>, 'fetch' | 'routes'>

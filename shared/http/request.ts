@@ -20,6 +20,7 @@ export function describeRequest(name: string, log: Log, tracing: Promise<Tracing
     const trace = span?.trace ?? continueTrace(traceparent)
     c.set('requestId', requestId)
     c.set('trace', trace)
+    if (span) c.set('span', span)
     await next()
     const { headers } = c.res
     // The Fetch standard has no answers with 101: what the route returned went nowhere.

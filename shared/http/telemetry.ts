@@ -37,6 +37,13 @@ export function startTracing(service: string, log: Log): Tracing {
       const { traceId, spanId, traceFlags } = span.spanContext()
       return {
         trace: { traceId, spanId, flags: traceFlags.toString(16).padStart(2, '0') },
+        call(name, attributes) {
+          const call = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, trace.setSpan(context, span))
+          return (error) => {
+            if (error !== undefined) call.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', nameOf(error))
+            call.end()
+          }
+        },
         end({ route, status }) {
           span.setAttribute('http.response.status_code', status)
           // What no route knows is said to match all of them.
@@ -52,6 +59,9 @@ export function startTracing(service: string, log: Log): Tracing {
     },
   }
 }
+
+/** Never the message: it may hold what a user wrote. */
+const nameOf = (error: unknown) => (error instanceof Error ? error.name : typeof error)
 
 /** Says in the log what a collector did not take: nobody else would. */
 function telling(exporter: SpanExporter, log: Log): SpanExporter {

@@ -6,7 +6,12 @@ export type Trace = { traceId: string; spanId: string; flags: string }
 /** What is told of a request when it is over. */
 export type Outcome = { route: string; status: number }
 /** A request as its trace shows it. One that is not ended is not told of. */
-export type RequestSpan = { trace: Trace; end(outcome: Outcome): void }
+export type RequestSpan = {
+  trace: Trace
+  /** Begins a call of somebody else on the request's behalf. What it returns ends it, with the error if it failed. */
+  call(name: string, attributes: Record<string, string>): (error?: unknown) => void
+  end(outcome: Outcome): void
+}
 export type Tracing = {
   begin(traceparent: string | undefined, request: { method: string; path: string }): RequestSpan
   /** Tells what is not told yet, as far as that takes a moment. Afterwards nothing is. */
