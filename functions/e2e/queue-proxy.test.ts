@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
 
-/** `/hang` never answers, `/drip` answers a line every 20 ms for half a second, anything else at once; a socket repeats what it hears. */
+/** `/hang` never answers, `/drip` answers a line every 20 ms for half a second, `/drips` for ever, anything else at once; a socket repeats what it hears. */
 const asked: string[] = []
 const left: string[] = []
 const app = http.createServer(async (request, response) => {
@@ -15,6 +15,7 @@ const app = http.createServer(async (request, response) => {
   response.on('close', () => response.writableFinished || left.push(path))
   if (path === '/hang') return
   if (path === '/drip') for (let line = 0; line < 25; line++) await sleep(20).then(() => response.write('drip\n'))
+  while (path === '/drips' && !response.destroyed) await sleep(20).then(() => response.write('drip\n'))
   response.end('done')
 })
 const sockets = new WebSocketServer({ server: app })
@@ -43,8 +44,8 @@ it.each([
   ['/hang', { responseStartTimeout: 100 }, 504, 'request timeout'],
   ['/hang', { idleTimeout: 100 }, 504, 'request timeout'],
   // An answer that has begun is ended where it is, as if that were all.
-  ['/drip', { timeout: 250 }, 200, /^(drip\n)+request timeout$/],
-  ['/drip', { responseStartTimeout: 400, idleTimeout: 400 }, 200, /^(drip\n){25}done$/],
+  ['/drips', { timeout: 1_000 }, 200, /^(drip\n)+request timeout$/],
+  ['/drip', { responseStartTimeout: 450, idleTimeout: 450 }, 200, /^(drip\n){25}done$/],
 ] as const)('%s with %o is answered with %i', async (path, options, status, body) => {
   const { url } = await proxy(options)
   const response = await fetch(url + path)
@@ -55,18 +56,21 @@ it.each([
   await expect.poll(hanging, { interval: 10 }).toBe(0)
 })
 
-it.each([{ timeout: 200 }, { responseStartTimeout: 200 }, { idleTimeout: 200 }])('cuts a busy socket with %o', async (options) => {
-  const { url } = await proxy(options)
-  const socket = new WebSocket(url)
-  await once(socket, 'open')
-  let heard = 0
-  socket.on('message', () => heard++)
-  const busy = setInterval(() => socket.send('still here'), 20)
-  const [code] = await once(socket, 'close')
-  clearInterval(busy)
-  expect(code).toBe(1006)
-  expect(heard).toBeGreaterThan(2)
-})
+it.concurrent.each([{ timeout: 1_000 }, { responseStartTimeout: 1_000 }, { idleTimeout: 1_000 }])(
+  'cuts a busy socket with %o',
+  async (options) => {
+    const { url } = await proxy(options)
+    const socket = new WebSocket(url)
+    await once(socket, 'open')
+    let heard = 0
+    socket.on('message', () => heard++)
+    const busy = setInterval(() => socket.send('still here'), 20)
+    const [code] = await once(socket, 'close')
+    clearInterval(busy)
+    expect(code).toBe(1006)
+    expect(heard).toBeGreaterThan(0)
+  },
+)
 
 it('runs as many at once as it may, lets ten times as many wait, and refuses more; a socket counts as one for its life', async () => {
   const { url } = await proxy({ concurrency: 1 })
@@ -82,14 +86,14 @@ it('runs as many at once as it may, lets ten times as many wait, and refuses mor
 })
 
 it('is not ready from the start of its drain, and serves until nobody has asked for a while', async () => {
-  const { url, probe, quietened, close } = await proxy({ quiet: 300 })
+  const { url, probe, quietened, close } = await proxy({ quiet: 1_000 })
   expect(await probe()).toBe(200)
   let quiet = false
   const drained = quietened().then(() => {
     quiet = true
   })
-  for (let n = 0; n < 5; n++) {
-    await sleep(100)
+  for (let n = 0; n < 4; n++) {
+    await sleep(350)
     expect(await probe()).toBe(503)
     expect((await fetch(url)).status).toBe(200)
     expect(quiet).toBe(false)
