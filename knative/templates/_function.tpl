@@ -10,6 +10,7 @@ With default values it is the file, but for labels, the image's name, a service 
 {{- $container := first $template.spec.containers }}
 {{- $_ := mergeOverwrite $service.metadata.labels (include "todo.labels" $root | fromYaml) }}
 {{- $_ := mergeOverwrite $template.metadata.annotations (include "todo.scale" (dict "scale" ($values.scale | default dict) "annotations" $template.metadata.annotations) | fromYaml) }}
+{{- include "todo.fitActivation" $template.metadata.annotations }}
 {{- range $key := $template.metadata.annotations | keys }}
   {{- if not (index $template.metadata.annotations $key) }}{{ $_ := unset $template.metadata.annotations $key }}{{ end }}
 {{- end }}
@@ -64,6 +65,16 @@ OPENAI_MODEL: {{ . | quote }}
   {{- $_ := set $annotations (print $prefix "min-scale") (max 1 (.scale.min | default 1 | int) | toString) }}
 {{- end }}
 {{- toYaml $annotations }}
+{{- end }}
+
+{{/* Knative refuses an activation-scale outside of min and max: where it has no meaning, it goes. */}}
+{{- define "todo.fitActivation" -}}
+{{- $key := "autoscaling.knative.dev/activation-scale" }}
+{{- with index . $key | int }}
+  {{- $min := index $ "autoscaling.knative.dev/min-scale" | int }}
+  {{- $max := index $ "autoscaling.knative.dev/max-scale" | int }}
+  {{- if or (lt $max .) (gt $min .) }}{{ $_ := unset $ $key }}{{ end }}
+{{- end }}
 {{- end }}
 
 {{/* Pods of a revision on different nodes where there is room. Needs kubernetes.podspec-topologyspreadconstraints in config-features. */}}

@@ -23,3 +23,13 @@ matchExpressions:
 {{- $url := urlParse . }}
 {{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (eq $url.scheme "http" | ternary "80" "443") }}
 {{- end }}
+
+{{/* The Service of Knative's inner gateway, which knows functions by their names in the cluster: Kourier's, or net-istio's where Istio is. */}}
+{{- define "todo.knativeGateway" -}}
+{{- $istio := eq .Values.ingress.type "istio" }}
+{{- with .Values.ingress.knativeGateway -}}
+service: {{ .service | default ($istio | ternary "knative-local-gateway" "kourier-internal") }}
+namespace: {{ .namespace | default ($istio | ternary "istio-system" "kourier-system") }}
+port: {{ .port }}
+{{- end }}
+{{- end }}
