@@ -40,13 +40,12 @@ export async function makeWorld() {
     },
     /** Adds plain todos, a second apart, the latest last. Answers their ids. */
     async addTodos(user: User, count: number): Promise<string[]> {
-      const begun = Date.now() - count * 1000
-      const data = Array.from({ length: count }, (_, index) => {
-        const at = new Date(begun + index * 1000)
-        return { id: uuidv7(), userId: user.id, title: `Todo ${index}`, tags: ['bench'], priority: index % 4, createdAt: at, updatedAt: at }
-      })
-      await db.todo.createMany({ data })
-      return data.map(({ id }) => id)
+      const rows = await db.$queryRaw<{ id: string }[]>`
+        INSERT INTO todos (id, user_id, title, tags, priority, created_at, updated_at)
+        SELECT uuidv7(age), ${user.id}, 'Todo ' || n, ARRAY['bench'], n % 4, now() + age, now() + age
+        FROM generate_series(1, ${count}::int) AS n, LATERAL (SELECT (n - ${count}::int) * interval '1 second' AS age) AS made
+        RETURNING id`
+      return rows.map(({ id }) => id)
     },
     async stop() {
       await db.$disconnect()

@@ -1,0 +1,58 @@
+// Whether a page costs what it should: judged by what PostgreSQL did for it, on a user with very many todos, not by a clock.
+import type { Db } from '@todo/prisma'
+import type pg from 'pg'
+import { type Plan, planOf } from './plan.ts'
+import type { Row } from './report.ts'
+import { filters, fromTheMiddle, listStatement, type Query, type Variant, variants } from './variants.ts'
+import type { User } from './world.ts'
+
+type Judged = Variant & { place: 'first' | 'deep'; plan: Plan }
+
+/** A page of 20 takes 21 rows, each on a page of its own at the worst, the way down an index, and some index pages between them. */
+const ENOUGH_PAGES = 60
+
+/** Lists that an index answers by itself, in order: nothing is sorted, and next to nothing read in vain. */
+const inOrder = ({ filter, sort }: Variant) =>
+  filter === 'none' || (filter === 'priority' && /priority/.test(sort)) || (filter === 'pending' && /created|due/.test(sort))
+
+/** @throws Error with the plan, when one is not what it should be */
+export async function plans(db: Db, client: pg.Client, user: User): Promise<Row[]> {
+  const judged: Judged[] = []
+  for (const variant of variants) {
+    const { query, sort } = variant
+    const statement = await listStatement(db, user, query)
+    // A prepared statement may go on with a plan that knows no values: then that one counts, too.
+    const generic = statement.name !== undefined
+    const look = async (place: Judged['place'], seen: Query) => {
+      const sent = await listStatement(db, user, seen)
+      judged.push({ ...variant, place, plan: await planOf(client, sent) })
+      if (generic && inOrder(variant)) judged.push({ ...variant, place, plan: await planOf(client, sent, { generic }) })
+    }
+    await look('first', query)
+    const deep = await fromTheMiddle(db, client, user, query, sort)
+    if (deep) await look('deep', deep)
+  }
+  const wrong = judged.filter(({ plan, ...variant }) => plan.scansTable || (inOrder(variant) && (plan.sorts || plan.pages > ENOUGH_PAGES)))
+  if (wrong.length > 0) throw new Error(`these lists cost more than they should:\n${wrong.map(line).join('\n')}`)
+  return Object.keys(filters).map((filter) =>
+    row(
+      filter,
+      judged.filter((one) => one.filter === filter),
+    ),
+  )
+}
+
+const line = ({ filter, sort, place, plan }: Judged) => `filter ${filter}, sort ${sort}, ${place} page: ${plan.pages} pages, ${plan.shape}`
+
+function row(filter: string, judged: readonly Judged[]): Row {
+  const [worst] = [...judged].sort((a, b) => b.plan.pages - a.plan.pages)
+  if (!worst) throw new Error(`no list with filter ${filter}`)
+  const { sort, place, plan } = worst
+  const sorted = judged.filter((one) => one.plan.sorts).length
+  const how = sorted === 0 ? 'all in the order of an index' : `${sorted} of ${judged.length} sort what an index found`
+  return {
+    what: `plans, ${judged.length} lists with filter: ${filter}`,
+    figures: `${how}; at most ${plan.pages} pages, ${plan.milliseconds.toFixed(1)} ms (sort ${sort}, ${place} page: ${plan.shape})`,
+    values: { pages: plan.pages, ms: plan.milliseconds, sorted },
+  }
+}
