@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util'
 import { coldStart } from './cold-start.ts'
 import { mcpSockets } from './mcp.ts'
 import { type Row, report } from './report.ts'
+import { roundTrips } from './round-trips.ts'
+import { scale } from './scale.ts'
 import { warm } from './warm.ts'
 import { makeWorld, type World } from './world.ts'
 
@@ -15,6 +17,8 @@ const parts: Record<string, Part> = {
   'cold-start': coldStart,
   warm,
   mcp: mcpSockets,
+  'round-trips': roundTrips,
+  scale,
 }
 
 const { values } = parseArgs({ options: { short: { type: 'boolean', default: false }, only: { type: 'string' } } })

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import type { z } from 'zod'
 import { writeCursor } from '../../shared/operations/cursor.ts'
 import { sortKey } from '../../shared/operations/todo-paging.ts'
-import { ListTodos, type Sort, sorts } from '../../shared/operations/todo-schemas.ts'
+import { ListTodos, type Sort, sorts, type Todo } from '../../shared/operations/todo-schemas.ts'
 import { listTodos } from '../../shared/operations/todos.ts'
 import { type Statement, statementsOf } from './statements.ts'
 import type { User } from './world.ts'
@@ -39,21 +39,11 @@ export const variants: Variant[] = Object.entries(filters).flatMap(([filter, que
 /** The statement that lists a user's page. */
 export async function listStatement(db: Db, user: User, query: Query): Promise<Statement> {
   const actor = { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(), readOnly: true }
-  const ctx = { db, clock: () => new Date(), actor }
+  const ctx = { db, clock: () => new Date(), actor, delivery: undefined }
   const { statements } = await statementsOf(() => listTodos(ctx, ListTodos.parse(query)).catch(() => undefined))
   const [statement, ...others] = statements
   if (!statement || others.length > 0) throw new Error(`a list took ${statements.length} statements`)
   return statement
-}
-
-type Found = {
-  id: string
-  title: string
-  priority: number
-  due_date: string | null
-  due_time: string | null
-  created_at: Date
-  updated_at: Date
 }
 
 /** The same list from its middle on; undefined when it has no two pages. */
@@ -64,7 +54,7 @@ export async function fromTheMiddle(db: Db, client: pg.Client, user: User, query
   const { rows: counted } = await client.query<{ count: string }>(`SELECT count(*) FROM (${text}) AS page`, all)
   const count = Number(counted[0]?.count)
   if (count < 40) return undefined
-  const { rows } = await client.query<Found>(`${text} OFFSET ${Math.floor(count / 2)}`, [...values.slice(0, -1), 1])
+  const { rows } = await client.query<Todo>(`${text} OFFSET ${Math.floor(count / 2)}`, [...values.slice(0, -1), 1])
   const [row] = rows
   return row && { ...query, cursor: writeCursor({ sort, key: sortKey(sort).of(row), id: row.id }) }
 }
