@@ -242,6 +242,22 @@ describe('cursors', () => {
     }
   })
 
+  it('that came with another filter show what comes behind them', async () => {
+    const ctx = await newOwner([
+      { title: 'high', priority: 'high' },
+      { title: 'low', priority: 'low' },
+    ])
+    const last = 'ffffffff-ffff-7fff-bfff-ffffffffffff'
+    for (const [sort, key, expected] of [
+      ['priority', '2', ['high']],
+      ['priority', '3', []],
+      ['-priority', '3', ['high']],
+      ['-priority', '1', []],
+    ] as const) {
+      expect(await titles(ctx, { sort, priority: 'high', cursor: encode({ sort, key, id: last }) })).toEqual(expected)
+    }
+  })
+
   it('are refused or understood whatever they are, and never break anything', async () => {
     const ctx = await newOwner([{ title: 'a' }])
     const anyCursor = fc.oneof(

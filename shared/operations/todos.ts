@@ -54,7 +54,7 @@ export const listTodos = operation(
   async (ctx: UserContext, { sort, limit, cursor, ...filters }) => {
     const key = sortKey(sort)
     const where = [sql`user_id = ${ctx.actor.userId}`, ...conditions(filters)]
-    if (cursor !== undefined) where.push(after(parseCursor(cursor, sort), key))
+    if (cursor !== undefined) where.push(after(parseCursor(cursor, sort), key, filters))
     const direction = key.descending ? sql`DESC` : sql`ASC`
     const rows = await ctx.db.$queryRaw<Todo[]>`
       SELECT ${columns} FROM todos
@@ -211,9 +211,12 @@ function conditions({ status, priority, tag, q, due_before, due_after }: Filters
   return where
 }
 
-function after(cursor: Cursor, key: ReturnType<typeof sortKey>): Prisma.Sql {
-  const place = sql`(${cursor.key}::${key.type}, ${cursor.id}::uuid)`
-  return key.descending ? sql`(${key.expression}, id) < ${place}` : sql`(${key.expression}, id) > ${place}`
+function after({ sort, key: place, id }: Cursor, key: ReturnType<typeof sortKey>, { priority }: Filters): Prisma.Sql {
+  const than = key.descending ? raw('<') : raw('>')
+  const behind = sql`(${key.expression}, id) ${than} (${place}::${key.type}, ${id}::uuid)`
+  // Said twice: of todos that are alike in priority the id alone tells the order, and without that all before it would be read again.
+  const alike = priority !== undefined && sort.endsWith('priority') && place === String(priorities.indexOf(priority) + 1)
+  return alike ? sql`${behind} AND id ${than} ${id}::uuid` : behind
 }
 
 /** Rules that only the row can judge, when the fields that were sent meet the ones that were there. */
