@@ -3,10 +3,10 @@ import type { Db } from '@todo/prisma'
 import type pg from 'pg'
 import { type Plan, planOf } from './plan.ts'
 import type { Row } from './report.ts'
-import { filters, fromTheMiddle, listStatement, type Query, type Variant, variants } from './variants.ts'
+import { filters, fromTheMiddle, listStatement, type Variant, variants } from './variants.ts'
 import type { User } from './world.ts'
 
-type Judged = Variant & { place: 'first' | 'deep'; plan: Plan }
+type Judged = Omit<Variant, 'query'> & { place: 'first' | 'deep'; plan: Plan }
 
 /** A page of 20 takes 21 rows, each on a page of its own at the worst, the way down an index, and some index pages between them. */
 const ENOUGH_PAGES = 60
@@ -19,31 +19,39 @@ function inOrder({ filter, sort, place }: Omit<Judged, 'plan'>): boolean {
   return filter === 'none'
 }
 
-/** @throws Error with the plan, when one is not what it should be */
-export async function plans(db: Db, client: pg.Client, user: User): Promise<Row[]> {
-  const judged: Judged[] = []
-  for (const variant of variants) {
-    const { query, sort } = variant
-    const statement = await listStatement(db, user, query)
-    // A prepared statement may go on with a plan that knows no values: then that one counts, too.
-    const generic = statement.name !== undefined
-    const look = async (place: Judged['place'], seen: Query) => {
-      const sent = await listStatement(db, user, seen)
-      judged.push({ ...variant, place, plan: await planOf(client, sent) })
-      if (generic && inOrder({ ...variant, place })) judged.push({ ...variant, place, plan: await planOf(client, sent, { generic }) })
-    }
-    await look('first', query)
-    const deep = await fromTheMiddle(db, client, user, query, sort)
-    if (deep) await look('deep', deep)
-  }
-  const wrong = judged.filter(({ plan, ...list }) => plan.scansTable || (inOrder(list) && (plan.sorts || plan.pages > ENOUGH_PAGES)))
+/**
+ * `most` has very many todos, `some` a small part of all that there are: whom a table scan would make pay for the others' rows.
+ * @throws Error with the plan, when one is not what it should be
+ */
+export async function plans(db: Db, client: pg.Client, { most, some }: Record<'most' | 'some', User>): Promise<Row[]> {
+  const ofMost = await judge(db, client, most)
+  const ofSome = await judge(db, client, some)
+  const wrong = [
+    ...ofSome.filter(({ plan }) => plan.scansTable),
+    ...[...ofMost, ...ofSome].filter(({ plan, ...list }) => inOrder(list) && (plan.sorts || plan.pages > ENOUGH_PAGES)),
+  ]
   if (wrong.length > 0) throw new Error(`these lists cost more than they should:\n${wrong.map(line).join('\n')}`)
   return Object.keys(filters).map((filter) =>
     row(
       filter,
-      judged.filter((one) => one.filter === filter),
+      ofMost.filter((one) => one.filter === filter),
     ),
   )
+}
+
+async function judge(db: Db, client: pg.Client, user: User): Promise<Judged[]> {
+  const judged: Judged[] = []
+  for (const { query, ...variant } of variants) {
+    const deep = await fromTheMiddle(db, client, user, query, variant.sort)
+    for (const [place, seen] of [['first', query], ...(deep ? [['deep', deep] as const] : [])] as const) {
+      const statement = await listStatement(db, user, seen)
+      const list = { ...variant, place }
+      judged.push({ ...list, plan: await planOf(client, statement) })
+      // A prepared statement may go on with a plan that knows no values: then that one counts, too.
+      if (statement.name !== undefined && inOrder(list)) judged.push({ ...list, plan: await planOf(client, statement, { generic: true }) })
+    }
+  }
+  return judged
 }
 
 const line = ({ filter, sort, place, plan }: Judged) => `filter ${filter}, sort ${sort}, ${place} page: ${plan.pages} pages, ${plan.shape}`

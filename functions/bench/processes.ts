@@ -14,9 +14,12 @@ export const bare = path.join(import.meta.dirname, 'bare.mjs')
 export type Started = { child: ChildProcess; pid: number; url: string; begun: number }
 
 /** Starts a script that logs `{"port": …}` when it listens. `begun` is when. @throws Error when it ends instead */
-export async function startProcess(script: string, environment: Record<string, string>): Promise<Started> {
+export async function startProcess(script: string, environment: Record<string, string>, flags: readonly string[] = []): Promise<Started> {
   const begun = performance.now()
-  const child = spawn(process.execPath, [script], { env: { PATH: process.env.PATH, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...flags, script], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const gone = once(child, 'exit').then(([code]) => {
     throw new Error(`${script} ended with status ${code}`)
   })

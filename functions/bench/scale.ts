@@ -26,7 +26,8 @@ const PAGES: Page[] = [
 export async function scale(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const many: Scaled[] = []
   const others = Array<number>(short ? 10 : 250).fill(1_000)
-  for (const count of [100, 10_000, short ? 20_000 : 1_000_000, ...others]) many.push({ user: await world.newUser(), count })
+  for (const count of [100, short ? 2_000 : 10_000, short ? 20_000 : 1_000_000, ...others])
+    many.push({ user: await world.newUser(), count })
   const client = new pg.Client({ connectionString: world.environment.DATABASE_URL })
   const db = createDb({ url: world.environment.DATABASE_URL })
   try {
@@ -34,8 +35,9 @@ export async function scale(world: World, { short }: { short: boolean }): Promis
     await addManyTodos(client, many)
     const [few, middle, most] = many
     if (!few || !middle || !most) throw new Error('nobody has todos')
-    const targets = await Promise.all([few, middle, most].map(async (one) => ({ ...one, pages: await targetsOf(one.user) })))
-    const planned = await plans(db, client, most.user)
+    const targets: Target[] = []
+    for (const one of [few, middle, most]) targets.push({ ...one, pages: await targetsOf(one.user) })
+    const planned = await plans(db, client, { most: most.user, some: middle.user })
     return [...(await timePages(world, targets, short ? 10 : 40)), ...planned]
   } finally {
     await db.$disconnect()

@@ -101,7 +101,7 @@ function row({ what, owed }: Case, ours: Measured[], theirs: Measured[]): Row {
     against: 'the twin',
     ...(owed ? { owed } : {}),
     figures:
-      `${spread(perSecond, '/s')}, ${latency(ours)}, ${cpu.toFixed(2)} ms of processor each; ` +
+      `${spread(perSecond, '/s')}, ${latency(ours)}, ${cpu.toFixed(2)} ms of processor each (${(twinCpu / cpu).toFixed(2)} ×); ` +
       `twin ${spread(twin, '/s')}, ${latency(theirs)}, ${twinCpu.toFixed(2)} ms`,
     values: {
       per_second: median(perSecond),

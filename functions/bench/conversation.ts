@@ -1,0 +1,65 @@
+// A message to a long conversation, and a page of one, against a short one: neither may cost more because much was said before.
+import { v7 as uuidv7 } from 'uuid'
+import { bundle, withProcesses } from './processes.ts'
+import type { Row } from './report.ts'
+import { median, spread } from './statistics.ts'
+import type { World } from './world.ts'
+
+const SHORT = 10
+const LONG = 2_000
+
+export async function conversation(world: World, { short }: { short: boolean }): Promise<Row[]> {
+  const user = await world.newUser()
+  await world.addTodos(user, 20)
+  const ids = [await newConversation(world, user.id, SHORT), await newConversation(world, user.id, LONG)]
+  const headers = { authorization: user.authorization, 'content-type': 'application/json' }
+  const chat = (conversation_id: string) => ({
+    path: '/api/v1/chat',
+    init: { method: 'POST', headers, body: JSON.stringify({ message: 'what is on my list?', conversation_id }) },
+  })
+  const page = (id: string) => ({ path: `/api/v1/conversations/${id}?limit=${SHORT}`, init: { headers } })
+  const calls = [
+    { what: 'a message', of: chat },
+    { what: `a page of ${SHORT}`, of: page },
+  ]
+  return withProcesses([bundle('chat')], world.environment, async ([server]) => {
+    const samples = calls.map(() => ids.map((): number[] => []))
+    for (let round = -3; round < (short ? 10 : 50); round++) {
+      for (const [call, perConversation] of samples.entries()) {
+        for (const [which, times] of perConversation.entries()) {
+          const { path, init } = calls[call]?.of(ids[which] ?? '') ?? { path: '', init: {} }
+          const milliseconds = await timeTo(`${server?.url}${path}`, init)
+          if (round >= 0) times.push(milliseconds)
+        }
+      }
+    }
+    return calls.map(({ what }, index): Row => {
+      const [few = [], many = []] = samples[index] ?? []
+      return {
+        what: `conversation of ${LONG.toLocaleString('en')} messages, ${what}`,
+        ratio: median(many) / median(few),
+        against: `of ${SHORT}`,
+        figures: `${spread(many, 'ms', 1)}; of ${SHORT}: ${spread(few, 'ms', 1)}`,
+        values: { few_ms: median(few), many_ms: median(many) },
+      }
+    })
+  })
+}
+
+async function newConversation({ db }: World, userId: string, messages: number): Promise<string> {
+  const id = uuidv7()
+  await db.conversation.create({ data: { id, userId, title: 'Bench' } })
+  await db.$executeRaw`
+    INSERT INTO messages (id, conversation_id, position, role, content)
+    SELECT uuidv7(), ${id}::uuid, n, (CASE WHEN n % 2 = 1 THEN 'user' ELSE 'assistant' END)::message_role, 'message ' || n
+    FROM generate_series(1, ${messages}::int) AS n`
+  return id
+}
+
+async function timeTo(url: string, init: RequestInit): Promise<number> {
+  const begun = performance.now()
+  const response = await fetch(url, init)
+  const text = await response.text()
+  if (response.status !== 200) throw new Error(`${url} answers ${response.status}: ${text}`)
+  return performance.now() - begun
+}
