@@ -52,6 +52,9 @@ export function migrationConfig(connection: ConnectionOptions): PoolConfig {
 /** Prisma's adapter reads and writes moments without their zone, in ISO form: whatever the server's settings, a session has these. */
 const SESSION = { options: '-c TimeZone=UTC -c DateStyle=ISO' }
 
+/** Whether a transaction pooler answers there: it keeps nothing for a session. @throws Error as `connectionConfig` does */
+export const isPooled = (url: string): boolean => inspect(url).pooled
+
 /** What the URL says as node-postgres will read it: of a parameter that is given twice, the last one counts. */
 function inspect(url: string) {
   const { searchParams, hostname } = parse(url)

@@ -1,7 +1,8 @@
 // The Prisma client of the todo backend: how a function gets its database, and what its errors mean.
 import { PrismaPg } from '@prisma/adapter-pg'
-import { type ConnectionOptions, connectionConfig } from './connection.ts'
+import { type ConnectionOptions, connectionConfig, isPooled } from './connection.ts'
 import { Prisma, PrismaClient } from './generated/client.ts'
+import { makeStatementNames } from './statements.ts'
 
 export { type ConnectionOptions, connectionConfig } from './connection.ts'
 export { databaseFailure } from './failure.ts'
@@ -18,6 +19,8 @@ export function createDb(connection: ConnectionOptions): Db {
     // An idle connection that the server cuts is replaced by the pool; the next query that needs one says if it cannot be.
     onPoolError: () => {},
     onConnectionError: () => {},
+    // A transaction pooler may hand the next use of a prepared statement to a session that does not have it.
+    ...(isPooled(connection.url) ? {} : { statementNameGenerator: makeStatementNames() }),
   })
   return new PrismaClient({ adapter, errorFormat: 'minimal' })
 }

@@ -96,13 +96,18 @@ function isReadOnly(scope: string | undefined): boolean {
 const refused = (cause?: unknown) => new AppError('unauthenticated', 'The access token is not valid.', { cause })
 
 function ownProfile({ keys, issuer, audience }: OwnIssuer): Profile {
+  // Imported once: a secret given as it is would be for every token.
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const imported = new Map(
+    [...keys.secrets].map(([id, secret]) => [id, crypto.subtle.importKey('raw', secret, algorithm, false, ['verify'])]),
+  )
   return {
     types: new Set([ACCESS_TOKEN_TYPE]),
     options: { algorithms: ['HS256'], issuer, audience },
     key: async ({ kid }) => {
-      const secret = keys.secrets.get(kid ?? '')
-      if (!secret) throw refused()
-      return secret
+      const key = imported.get(kid ?? '')
+      if (!key) throw refused()
+      return key
     },
     claims: OwnClaims,
     issuer,
