@@ -2,7 +2,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { describeFinding, lintService } from './lint.ts'
+import { parse } from 'yaml'
+import { describeFinding, lintManifest, lintService } from './lint.ts'
 import { broken, SOUND } from './testing.ts'
 
 const lint = (text: string, file = 'sound.yaml') => lintService(file, text).map(({ path, rule }) => `${rule} ${path}`)
@@ -75,6 +76,12 @@ const ANNOTATIONS: Case[] = [
   set('max-scale', '"4"', '"0"'),
   ['        autoscaling.knative.dev/max-scale: "4"\n', '', `scale ${TEMPLATE}.autoscaling.knative.dev/max-scale`],
   set('activation-scale', '"2"', '"5"', 'scale'),
+  ['min-scale: "1"', 'min-scale: "3"', `scale ${TEMPLATE}.autoscaling.knative.dev/activation-scale`],
+  [
+    'min-scale: "1"\n        autoscaling.knative.dev/max-scale: "4"\n        autoscaling.knative.dev/activation-scale: "2"\n',
+    'min-scale: "5"\n        autoscaling.knative.dev/max-scale: "4"\n',
+    `scale ${TEMPLATE}.autoscaling.knative.dev/max-scale`,
+  ],
   set('activation-scale', '"2"', '"1"'),
   set('target', '"40"', '"81"', 'scale'),
   set('target', '"40"', '"0"'),
@@ -109,6 +116,7 @@ const POD: Case[] = [
   ['mountPath: /tmp', 'mountPath: /dev/', `shape ${CONTAINER}.volumeMounts.0.mountPath`],
   ['mountPath: /tmp', 'mountPath: /cache', `shape ${CONTAINER}.volumeMounts`],
   [...under('      volumes:', '        - { name: unused, emptyDir: { sizeLimit: 1Mi } }'), `volumes ${SPEC}.volumes`],
+  [...under('      volumes:', '        - { name: tmp, emptyDir: { sizeLimit: 1Mi } }'), `volumes ${SPEC}.volumes`],
   [...under('          volumeMounts:', '            - { name: missing, mountPath: /missing }'), `volumes ${CONTAINER}.volumeMounts`],
   [...under('          volumeMounts:', '            - { name: tmp, mountPath: /tmp/ }'), `volumes ${CONTAINER}.volumeMounts`],
 ]
@@ -167,6 +175,21 @@ describe('the linter', () => {
 
   it.each([...DOCUMENT, ...ANNOTATIONS, ...POD, ...CONTAINERS])('where %j is %j finds %s', (piece, replacement, finding) => {
     expect(lint(broken(piece, replacement))).toEqual([finding])
+  })
+
+  it('knows every field there may be, at every depth', () => {
+    const everyFinding = (value: unknown, at: string[] = []): string[] => {
+      if (typeof value !== 'object' || value === null || /annotations|labels/.test(at.at(-1) ?? '')) return []
+      const inner = Object.entries(value).flatMap(([key, child]) => everyFinding(child, [...at, key]))
+      if (Array.isArray(value)) return inner
+      Object.assign(value, { bogus: 1 })
+      const found = lintManifest(manifest, 'sound').map(({ path, rule }) => `${rule} ${path}`)
+      Reflect.deleteProperty(value, 'bogus')
+      expect(found).toEqual([`not-allowed ${[...at, 'bogus'].join('.')}`])
+      return [...inner, ...found]
+    }
+    const manifest = parse(SOUND)
+    expect(everyFinding(manifest).length).toBeGreaterThan(25)
   })
 
   it('wants one document a file, in sound YAML, without a key twice', () => {

@@ -7,6 +7,7 @@ import { helmRuns, lintChart, render, VARIANTS } from './chart.ts'
 import { readDefinitions } from './crds.ts'
 import { Manifest, modelProblems } from './models.ts'
 import { promqlProblem } from './promql.ts'
+import { missingReferences } from './references.ts'
 import { broken, SOUND } from './testing.ts'
 import { chartProblems, connectionsNeeded, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
 
@@ -117,6 +118,21 @@ describe('manifests that are applied together', () => {
     expect(await manifestProblems([configured, config])).toEqual([expect.stringMatching(/^ConfigMap config: CORS_ORIGINS must be origins/)])
   })
 
+  it.each([
+    [{ envFrom: [{ secretRef: { name: 'a' } }, { configMapRef: { name: 'b', optional: true } }] }, ['Secret a']],
+    [
+      { env: [{ valueFrom: { secretKeyRef: { name: 'a', key: 'k' } } }, { valueFrom: { configMapKeyRef: { name: 'b', key: 'k' } } }] },
+      ['ConfigMap b', 'Secret a'],
+    ],
+    [
+      { volumes: [{ secret: { secretName: 'a' } }, { secret: { secretName: 'b', optional: true } }, { configMap: { name: 'brought' } }] },
+      ['Secret a'],
+    ],
+    [{ serviceAccountName: 'a' }, ['ServiceAccount a']],
+  ])('miss what they name and do not bring: %j', (spec, missing) => {
+    expect(missingReferences([source('Pod', 'pod', { spec }), source('ConfigMap', 'brought', {})])).toEqual(missing)
+  })
+
   it('say of every image which one it is', async () => {
     const pod = source('Pod', 'a', { spec: { containers: [{ name: 'a', image: 'postgres:latest' }] } })
     expect(await manifestProblems([pod])).toEqual(['Pod a: postgres:latest must not be `latest`: nobody knows what runs'])
@@ -165,6 +181,11 @@ describe('the plain files', () => {
     expect(await plainProblems()).toEqual([])
   })
 
+  it('need no more than the README says to make', () => {
+    const made = [...read('../README.md').matchAll(/^kn secret create (\S+) /gm)].map(([, name]) => `Secret ${name}`)
+    expect(missingReferences(plainServices()).filter((reference) => !made.includes(reference))).toEqual([])
+  })
+
   it('keep events inside of the cluster, and nothing else', () => {
     const local = plainServices().filter(({ metadata }) => JSON.stringify(metadata).includes('"cluster-local"'))
     expect(local.map(({ metadata }) => metadata.name)).toEqual(['events'])
@@ -189,6 +210,14 @@ describe('the chart', () => {
 describe.skipIf(!hasHelm)('the chart, rendered', () => {
   it.each(Object.keys(VARIANTS))('with %s is sound', async (name) => {
     expect(await chartProblems(helm, VARIANTS[name] ?? [])).toEqual([])
+  })
+
+  it.each([
+    ['its own values', []],
+    ['everything beside the functions', []],
+    ['values for production', ['Secret todo-auth', 'Secret todo-database', 'Secret todo-database-migration']],
+  ])('with %s brings what its pods need, but for %j', (name, missing) => {
+    expect(missingReferences(render(helm, VARIANTS[name] ?? []))).toEqual(missing)
   })
 
   it('spreads over nodes only with what Knative refuses by default', async () => {
