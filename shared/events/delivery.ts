@@ -42,6 +42,8 @@ export type DeliveryNews =
 
 export type DeliveryOptions = { db: Db; send: Send; report: (news: DeliveryNews) => void; limits?: DeliveryLimits }
 
+const NOTHING = { taken: [], waiting: false }
+
 export function makeDelivery({ db, send, report, limits = deliveryLimits }: DeliveryOptions): Delivery {
   const outbox = makeOutbox(db, limits)
   const stop = new AbortController()
@@ -64,7 +66,9 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
     for (;;) {
       const seen = nudges
       const room = isOver() ? 0 : limits.parallel - underWay.size
-      for (const event of room > 0 ? await outbox.claim(room) : []) {
+      const { taken, waiting } = room > 0 ? await outbox.claim(room) : NOTHING
+      owes ||= waiting
+      for (const event of taken) {
         const delivery = send(event, stop.signal).then((verdict) => {
           outcomes.push(isStopped() && verdict.is === 'later' ? { is: 'returned', event } : outcomeOf(event, verdict, limits))
           underWay.delete(delivery)

@@ -46,32 +46,56 @@ export function insertEvent(
 /** Time is the database's throughout: replicas' clocks differ. `lease` and delays are in milliseconds. */
 export function makeOutbox(db: Db, { lease }: { lease: number }) {
   return {
-    /** Takes at most so many due events, of as many subjects. */
-    claim: (limit: number) => db.$queryRaw<OutboxEvent[]>`
-      WITH due AS (
-        SELECT id FROM outbox_events AS event
-        WHERE dead_at IS NULL AND next_attempt_at <= now() AND NOT EXISTS (
-          SELECT 1 FROM outbox_events AS older
-          WHERE older.subject = event.subject AND older.sequence < event.sequence AND older.dead_at IS NULL
-        )
-        ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
-      )
-      UPDATE outbox_events AS event SET next_attempt_at = now() + ${interval(lease)} FROM due WHERE event.id = due.id
-      RETURNING event.id, sequence, subject, type, data, traceparent, attempts, created_at, next_attempt_at AS lease`,
+    /**
+     * Takes at most so many due events, of as many subjects. Those that come after another of their subject are put off until that one's
+     * turn has passed, so that however many there are, nobody looks at them again and again; `waiting` says whether there were any.
+     */
+    async claim(limit: number): Promise<{ taken: OutboxEvent[]; waiting: boolean }> {
+      for (let waiting = false; ; ) {
+        const due = await db.$queryRaw<(OutboxEvent & { follows: boolean })[]>`
+          WITH due AS (
+            SELECT id, subject, sequence FROM outbox_events
+            WHERE dead_at IS NULL AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+          ), placed AS (
+            SELECT id, (
+              SELECT next_attempt_at FROM outbox_events AS older
+              WHERE older.subject = due.subject AND older.sequence < due.sequence AND older.dead_at IS NULL
+              ORDER BY older.sequence LIMIT 1
+            ) AS first FROM due
+          )
+          UPDATE outbox_events AS event
+          SET next_attempt_at = CASE WHEN first > now() THEN first ELSE now() + ${interval(lease)} END
+          FROM placed WHERE event.id = placed.id
+          RETURNING event.id, sequence, subject, type, data, traceparent, attempts, created_at, next_attempt_at AS lease,
+            first IS NOT NULL AS follows`
+        const taken = due.filter(({ follows }) => !follows)
+        waiting ||= taken.length < due.length
+        if (taken.length > 0 || due.length < limit) return { taken, waiting }
+      }
+    },
 
-    /** Writes down what became of events. Of one whose lease has run out meanwhile only that it was delivered. */
+    /**
+     * Writes down what became of events. Of one whose lease has run out meanwhile only that it was delivered. The next one of a subject
+     * whose turn it is now becomes due.
+     */
     async settle(outcomes: readonly Outcome[]): Promise<void> {
       const delivered = outcomes.flatMap(({ is, event }) => (is === 'delivered' ? [event.id] : []))
       const kept = outcomes.flatMap((outcome) => (outcome.is === 'delivered' ? [] : [changesOf(outcome)]))
-      if (delivered.length > 0) await db.$executeRaw`DELETE FROM outbox_events WHERE id = ANY(${delivered}::uuid[])`
+      if (delivered.length > 0) {
+        await db.$executeRaw`
+          WITH gone AS (DELETE FROM outbox_events WHERE id = ANY(${delivered}::uuid[]) RETURNING subject, sequence) ${advance}`
+      }
       if (kept.length === 0) return
       await db.$executeRaw`
-        UPDATE outbox_events AS event SET
-          attempts = kept.attempts, last_error = kept.reason, dead_at = CASE WHEN kept.dead THEN now() END,
-          next_attempt_at = now() + kept.delay * interval '1 millisecond'
-        FROM jsonb_to_recordset(${JSON.stringify(kept)}::jsonb)
-          AS kept(id uuid, lease timestamptz, attempts int, delay float8, reason text, dead bool)
-        WHERE event.id = kept.id AND event.next_attempt_at = kept.lease`
+        WITH changed AS (
+          UPDATE outbox_events AS event SET
+            attempts = kept.attempts, last_error = kept.reason, dead_at = CASE WHEN kept.dead THEN now() END,
+            next_attempt_at = now() + kept.delay * interval '1 millisecond'
+          FROM jsonb_to_recordset(${JSON.stringify(kept)}::jsonb)
+            AS kept(id uuid, lease timestamptz, attempts int, delay float8, reason text, dead bool)
+          WHERE event.id = kept.id AND event.next_attempt_at = kept.lease
+          RETURNING subject, sequence, dead_at
+        ), gone AS (SELECT subject, sequence FROM changed WHERE dead_at IS NOT NULL) ${advance}`
     },
 
     /** Milliseconds until something becomes due that is not yet; nothing when all that waits is due, or nothing waits. */
@@ -96,6 +120,14 @@ export async function outboxHealth(db: Db): Promise<{ dead: number; oldest_age_s
 /** Removes what was given up so many milliseconds ago, and returns how many that were. */
 export const pruneOutbox = (db: Db, age: number): Promise<number> =>
   db.$executeRaw`DELETE FROM outbox_events WHERE dead_at < now() - ${interval(age)}`
+
+/** Makes the next of each subject due, of which the one before is `gone`. By the clock of this very moment: a claim that runs may not know. */
+const advance = sql`
+  UPDATE outbox_events AS next SET next_attempt_at = clock_timestamp() FROM gone WHERE next.id = (
+    SELECT id FROM outbox_events AS later
+    WHERE later.subject = gone.subject AND later.sequence > gone.sequence AND later.dead_at IS NULL
+    ORDER BY later.sequence LIMIT 1
+  )`
 
 const interval = (milliseconds: number) => sql`${milliseconds}::float8 * interval '1 millisecond'`
 
