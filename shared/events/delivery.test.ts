@@ -1,13 +1,15 @@
-import { createDb } from '@todo/prisma'
+import { createDb, type Db } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { newOutboxDatabase, startSink } from '../testing-events.ts'
 import { type DeliveryLimits, type DeliveryNews, deliveryLimits, makeDelivery } from './delivery.ts'
-import { httpSink, type Send } from './sink.ts'
+import { httpSink, type Send, type Verdict } from './sink.ts'
 
 const url = await newOutboxDatabase()
 const db = createDb({ url, poolSize: 10 })
 afterAll(() => db.$disconnect())
+// An outbox of this file's own: what one test leaves behind, the next one would find.
+beforeEach(() => db.outboxEvent.deleteMany())
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 type Row = Partial<{ subject: string; type: string; traceparent: string; attempts: number; nextAttemptAt: Date; deadAt: Date }>
@@ -29,16 +31,15 @@ function newReplica(send: Send, limits: Partial<DeliveryLimits> = {}) {
   return { ...makeDelivery({ db, send, report: (each) => news.push(each), limits: { ...deliveryLimits, ...limits } }), news }
 }
 const soon = 20_000
-const PATIENT = { timeout: 10_000, interval: 20 }
+const PATIENCE = { timeout: 10_000, interval: 20 }
 
-// One outbox for all of them: what one leaves behind, another would find.
 describe('a delivery', () => {
   it('is a CloudEvent in binary mode, and leaves nothing behind', async () => {
     const sink = await startSink()
     const [id = ''] = await write({ subject: 'a', traceparent: TRACEPARENT })
     const replica = newReplica(httpSink(sink.url, { cluster: 'blü "1"%' }))
     replica.nudge()
-    await expect.poll(() => left([id]), PATIENT).toEqual([])
+    await expect.poll(() => left([id]), PATIENCE).toEqual([])
     expect(sink.events).toHaveLength(1)
     expect({ ...sink.events[0] }).toEqual({
       specversion: '1.0',
@@ -77,4 +78,195 @@ describe('a delivery', () => {
     expect(sink.peak()).toBeLessThanOrEqual(32)
     expect(sink.peak()).toBeGreaterThan(4)
   })
+  it('is made after the change, without holding up its answer, even when the sink takes its time', async () => {
+    const answered = Promise.withResolvers<void>()
+    const sink = await startSink(async () => {
+      await answered.promise
+      return 202
+    })
+    const replica = newReplica(httpSink(sink.url))
+    const first = await write({})
+    replica.nudge()
+    await expect.poll(() => sink.events.length, PATIENCE).toBe(1)
+    // What is written while a delivery is under way does not wait for it.
+    const second = await write({}, {})
+    replica.nudge()
+    await expect.poll(() => sink.events.length, PATIENCE).toBe(3)
+    answered.resolve()
+    await expect.poll(() => left([...first, ...second]), PATIENCE).toEqual([])
+    expect(replica.news).toEqual([])
+  })
+})
+
+describe('a delivery that fails', () => {
+  it.each([
+    ['500', 500],
+    ['503 and says when', { status: 503, headers: { 'retry-after': '7' } }],
+    ['429 and says until when', { status: 429, headers: { 'retry-after': new Date(Date.now() + 30 * 60_000).toUTCString() } }],
+    ['404', 404],
+    ['408', 408],
+    ['409', 409],
+  ])('with %s is tried again later, and holds back what comes after it', async (_case, reply) => {
+    const sink = await startSink(() => reply)
+    const subject = uuidv7()
+    const ids = await write({ subject, attempts: 2 }, { subject })
+    const { sweep, news } = newReplica(httpSink(sink.url))
+    expect(await sweep(soon)).toEqual({ sent: 0, failed: 1 })
+    expect(sink.events.map(({ id }) => id)).toEqual([ids[0]])
+    const [failed, waiting] = await left(ids)
+    const status = typeof reply === 'number' ? reply : reply.status
+    expect(failed).toMatchObject({ attempts: 3, lastError: `HTTP ${status}`, deadAt: null })
+    expect(waiting).toMatchObject({ attempts: 0, lastError: null, deadAt: null })
+    const wait = (failed?.nextAttemptAt.getTime() ?? 0) - Date.now()
+    // Four seconds after two failures, less up to a half by chance; unless the sink wishes for more.
+    const [least, most] = typeof reply === 'number' ? [0, 4_000] : status === 503 ? [4_000, 7_000] : [20 * 60_000, 30 * 60_000]
+    expect(wait).toBeGreaterThan(least)
+    expect(wait).toBeLessThanOrEqual(most)
+    expect(news).toEqual([{ is: 'failing', failed: 1, reason: `HTTP ${status}` }])
+  })
+
+  it.each([
+    ['a refusal', 400],
+    ['a redirect', { status: 307, headers: { location: 'http://127.0.0.1:1/' } }],
+  ])('with %s is given up at once, and holds back nothing', async (_case, reply) => {
+    const subject = uuidv7()
+    const ids = await write({ subject }, { subject })
+    const sink = await startSink(({ id }) => (id === ids[0] ? reply : 202))
+    const { sweep, news } = newReplica(httpSink(sink.url))
+    expect(await sweep(soon)).toEqual({ sent: 1, failed: 1 })
+    expect(sink.events.map(({ id }) => id)).toEqual(ids)
+    expect(await left(ids)).toMatchObject([{ id: ids[0], attempts: 1, deadAt: expect.any(Date) }])
+    expect(news).toMatchObject([{ is: 'dead', event: { id: ids[0] }, reason: /HTTP (400|307)/ }])
+  })
+
+  it('is given up after the last try', async () => {
+    const sink = await startSink(() => 500)
+    const subject = uuidv7()
+    const ids = await write({ subject, attempts: deliveryLimits.attempts - 1 }, { subject, nextAttemptAt: new Date(Date.now() + 60_000) })
+    expect(await newReplica(httpSink(sink.url)).sweep(soon)).toEqual({ sent: 0, failed: 2 })
+    expect(await left(ids)).toMatchObject([
+      { attempts: deliveryLimits.attempts, lastError: 'HTTP 500', deadAt: expect.any(Date) },
+      { attempts: 1, deadAt: null },
+    ])
+  })
+
+  it('because nobody is there is tried again by the replica itself, with nobody asking, until it is', async () => {
+    let up = false
+    const sink = await startSink(() => (up ? 202 : 503))
+    const nowhere = httpSink('http://127.0.0.1:2/')
+    const [id = ''] = await write({ subject: 'b' })
+    const replica = newReplica((event, signal) => (up ? httpSink(sink.url)(event, signal) : nowhere(event, signal)), { firstWait: 100 })
+    replica.nudge()
+    await expect.poll(() => replica.news.length, PATIENCE).toBeGreaterThan(1)
+    expect(replica.news[0]).toEqual({ is: 'failing', failed: 1, reason: 'ECONNREFUSED' })
+    up = true
+    await expect.poll(() => left([id]), PATIENCE).toEqual([])
+  })
+
+  it('because no answer comes in time is given up by its sender, not by the outbox', async () => {
+    const sink = await startSink(() => undefined)
+    const [id = ''] = await write({ subject: 'c' })
+    expect(await newReplica(httpSink(sink.url, {}, 100)).sweep(soon)).toEqual({ sent: 0, failed: 1 })
+    expect(await left([id])).toMatchObject([{ attempts: 1, lastError: 'TimeoutError', deadAt: null }])
+  })
+})
+
+describe('a replica', () => {
+  it('that vanished leaves its events to another, when its lease runs out and not before', async () => {
+    const subject = uuidv7()
+    const ids = await write({ subject }, { subject })
+    // Takes one and is never heard of again.
+    const vanished = newReplica(() => new Promise(() => {}), { lease: 1_500 })
+    vanished.nudge()
+    await expect.poll(async () => (await left(ids))[0]?.nextAttemptAt.getTime(), PATIENCE).toBeGreaterThan(Date.now() + 500)
+    const sink = await startSink()
+    const other = newReplica(httpSink(sink.url))
+    expect(await other.sweep(soon)).toEqual({ sent: 0, failed: 0 })
+    await expect.poll(async () => (await other.sweep(soon)).sent, PATIENCE).toBe(2)
+    expect(sink.events.map(({ id }) => id)).toEqual(ids)
+  })
+
+  it('that comes back from the dead changes nothing that another has done since', async () => {
+    const [id = ''] = await write({ subject: 'd' })
+    const [before] = await left([id])
+    const slow = Promise.withResolvers<Verdict>()
+    const zombie = newReplica(() => slow.promise, { lease: 50 })
+    const late = zombie.sweep(soon)
+    await expect.poll(async () => (await left([id]))[0]?.nextAttemptAt, PATIENCE).not.toEqual(before?.nextAttemptAt)
+    const busy = Promise.withResolvers<Verdict>()
+    const taken = Promise.withResolvers<void>()
+    const other = newReplica(() => {
+      taken.resolve()
+      return busy.promise
+    })
+    let second = other.sweep(soon)
+    // Until the first lease has run out there is nothing to take.
+    for (let had: unknown = true; had; ) {
+      had = await Promise.race([second, taken.promise])
+      if (had) second = other.sweep(soon)
+    }
+    slow.resolve({ is: 'later', reason: 'too late' })
+    await late
+    expect(await left([id])).toMatchObject([{ attempts: 0, lastError: null }])
+    busy.resolve({ is: 'delivered' })
+    expect(await second).toEqual({ sent: 1, failed: 0 })
+    expect(await left([id])).toEqual([])
+  })
+
+  it('that ends delivers what it can, gives back the rest, and takes no more', async () => {
+    const sink = await startSink(({ subject }) => (subject === 'never' ? undefined : 202))
+    const quick = await write({}, {}, {})
+    const [never = ''] = await write({ subject: 'never', attempts: 3 })
+    const replica = newReplica(httpSink(sink.url), { drain: 1_500 })
+    replica.nudge()
+    await expect.poll(() => sink.events.length, PATIENCE).toBe(4)
+    await replica.drain()
+    expect(await left(quick)).toEqual([])
+    const [returned] = await left([never])
+    expect(returned).toMatchObject({ attempts: 3, lastError: null, deadAt: null })
+    expect(returned?.nextAttemptAt.getTime()).toBeLessThanOrEqual(Date.now())
+    const count = sink.events.length
+    replica.nudge()
+    await replica.drain()
+    expect(sink.events).toHaveLength(count)
+  })
+
+  it('whose database is away says so, and takes up its work when it is back', async () => {
+    const sink = await startSink()
+    const [id = ''] = await write({ subject: 'e' })
+    const news: DeliveryNews[] = []
+    let away = true
+    const flaky = db.$extends({
+      query: {
+        $queryRaw({ args, query }) {
+          if (away) throw new Error('away')
+          return query(args)
+        },
+      },
+    })
+    const replica = makeDelivery({
+      db: flaky as unknown as Db,
+      send: httpSink(sink.url),
+      report: (each) => news.push(each),
+      limits: { ...deliveryLimits, databaseAway: 50 },
+    })
+    replica.nudge()
+    await expect.poll(() => news.length, PATIENCE).toBeGreaterThan(1)
+    expect(news[0]).toMatchObject({ is: 'away', cause: { message: 'away' } })
+    away = false
+    await expect.poll(() => left([id]), PATIENCE).toEqual([])
+  })
+})
+
+it('however many events one subject has waiting, those of others are delivered, and all of them in the end', async () => {
+  const sink = await startSink()
+  const one = uuidv7()
+  const many = await write(...Array.from({ length: 60 }, () => ({ subject: one })))
+  const others = await write(...Array.from({ length: 10 }, () => ({})))
+  const replicas = [newReplica(httpSink(sink.url)), newReplica(httpSink(sink.url))]
+  await Promise.all(replicas.map((replica) => replica.sweep(soon)))
+  await expect.poll(() => left([...many, ...others]), PATIENCE).toEqual([])
+  expect(sink.events.filter(({ subject }) => subject === one).map(({ id }) => id)).toEqual(many)
+  const last = Math.max(...others.map((id) => sink.events.findIndex((event) => event.id === id)))
+  expect(last).toBeLessThan(35)
 })
