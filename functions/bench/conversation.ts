@@ -1,9 +1,13 @@
 // A message to a long conversation, and a page of one, against a short one: neither may cost more because much was said before.
+import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
+import { getConversation, ReadConversation } from '../../shared/operations/conversations.ts'
+import { planOf } from './plan.ts'
 import { bundle, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
+import { statementsOf } from './statements.ts'
 import { median, spread } from './statistics.ts'
-import type { World } from './world.ts'
+import { contextOf, type User, type World } from './world.ts'
 
 const SHORT = 10
 const LONG = 2_000
@@ -12,6 +16,7 @@ export async function conversation(world: World, { short }: { short: boolean }):
   const user = await world.newUser()
   await world.addTodos(user, 20)
   const ids = [await newConversation(world, user.id, SHORT), await newConversation(world, user.id, LONG)]
+  await assertLimited(world, user, ids.at(-1) ?? '')
   const headers = { authorization: user.authorization, 'content-type': 'application/json' }
   const chat = (conversation_id: string) => ({
     path: '/api/v1/chat',
@@ -44,6 +49,22 @@ export async function conversation(world: World, { short }: { short: boolean }):
       }
     })
   })
+}
+
+/** By the plan: of many messages, no more leave the database than the page has, and one that tells whether there are others. */
+async function assertLimited({ db, environment }: World, user: User, conversation_id: string): Promise<void> {
+  const input = ReadConversation.parse({ conversation_id, limit: SHORT })
+  const { statements } = await statementsOf(() => getConversation(contextOf(db, user), input))
+  const client = new pg.Client({ connectionString: environment.DATABASE_URL })
+  try {
+    await client.connect()
+    for (const statement of statements) {
+      const { rows, shape } = await planOf(client, statement)
+      if (rows > SHORT + 1) throw new Error(`a page of ${SHORT} messages takes ${rows} rows: ${shape}`)
+    }
+  } finally {
+    await client.end()
+  }
 }
 
 async function newConversation({ db }: World, userId: string, messages: number): Promise<string> {

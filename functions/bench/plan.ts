@@ -25,6 +25,8 @@ export type Plan = {
   pages: number
   /** Rows that were read and then thrown away. */
   wasted: number
+  /** Rows that came of it. */
+  rows: number
   milliseconds: number
 }
 
@@ -57,6 +59,7 @@ function read({ rows }: pg.QueryResult<Explained>): Plan {
     scansTable: nodes.some((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'todos'),
     pages: top['Shared Hit Blocks'] + top['Shared Read Blocks'],
     wasted: nodes.reduce((sum, node) => sum + (node['Rows Removed by Filter'] ?? 0) * node['Actual Loops'], 0),
+    rows: top['Actual Rows'],
     milliseconds: explained['Execution Time'],
   }
 }

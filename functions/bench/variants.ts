@@ -7,7 +7,7 @@ import { sortKey } from '../../shared/operations/todo-paging.ts'
 import { ListTodos, type Sort, sorts, type Todo } from '../../shared/operations/todo-schemas.ts'
 import { listTodos } from '../../shared/operations/todos.ts'
 import { type Statement, statementsOf } from './statements.ts'
-import type { User } from './world.ts'
+import { contextOf, type User } from './world.ts'
 
 export type Query = Partial<z.input<typeof ListTodos>>
 export type Variant = { filter: string; sort: Sort; query: Query }
@@ -38,9 +38,7 @@ export const variants: Variant[] = Object.entries(filters).flatMap(([filter, que
 
 /** The statement that lists a user's page. */
 export async function listStatement(db: Db, user: User, query: Query): Promise<Statement> {
-  const actor = { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(), readOnly: true }
-  const ctx = { db, clock: () => new Date(), actor, delivery: undefined }
-  const { statements } = await statementsOf(() => listTodos(ctx, ListTodos.parse(query)).catch(() => undefined))
+  const { statements } = await statementsOf(() => listTodos(contextOf(db, user), ListTodos.parse(query)).catch(() => undefined))
   const [statement, ...others] = statements
   if (!statement || others.length > 0) throw new Error(`a list took ${statements.length} statements`)
   return statement

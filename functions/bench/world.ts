@@ -1,12 +1,13 @@
 // What is measured on: a PostgreSQL of its own, durable as it would be anywhere that matters, and users with tokens.
 import { randomBytes } from 'node:crypto'
-import { createDb } from '@todo/prisma'
+import { createDb, type Db } from '@todo/prisma'
 import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { v7 as uuidv7 } from 'uuid'
 import { ownIssuer, readEnv } from '../../shared/env.ts'
 import { makePasswords } from '../../shared/identity/passwords.ts'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
 
 export type World = Awaited<ReturnType<typeof makeWorld>>
 export type User = { id: string; email: string; authorization: string }
@@ -52,4 +53,10 @@ export async function makeWorld() {
       await server.stop()
     },
   }
+}
+
+/** What an operation is called with on a user's behalf, in this process. */
+export function contextOf(db: Db, { id: userId, email }: User): UserContext {
+  const actor = { userId, issuer: null, email, name: null, expiresAt: new Date(Date.now() + 86_400_000), readOnly: false }
+  return { db, clock: () => new Date(), actor, delivery: undefined }
 }
