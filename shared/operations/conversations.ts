@@ -105,13 +105,16 @@ export const getConversation = operation(
   },
   async ({ db, actor }: UserContext, { conversation_id, limit, cursor }) => {
     const after = cursor === undefined ? 0 : readCursor(MessageCursor, cursor).position
-    const conversation = await db.conversation.findFirst({
-      where: { id: conversation_id, userId: actor.userId },
-      include: { messages: { where: { position: { gt: after } }, orderBy: { position: 'asc' }, take: limit + 1 } },
-    })
+    const conversation = await db.conversation.findFirst({ where: { id: conversation_id, userId: actor.userId } })
     if (!conversation) throw noConversation()
-    const page = conversation.messages.slice(0, limit)
-    const last = conversation.messages.length > limit ? page.at(-1) : undefined
+    // Asked for by themselves: as an `include` with a `take`, all of them would leave the database, to be dropped here.
+    const rows = await db.message.findMany({
+      where: { conversationId: conversation.id, position: { gt: after } },
+      orderBy: { position: 'asc' },
+      take: limit + 1,
+    })
+    const page = rows.slice(0, limit)
+    const last = rows.length > limit ? page.at(-1) : undefined
     return {
       ...toSummary({ ...conversation, created_at: conversation.createdAt, updated_at: conversation.updatedAt }),
       messages: page.map((row) => ({
