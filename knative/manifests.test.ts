@@ -1,5 +1,6 @@
 // The files and the chart as they are, and each check proved by something that breaks it.
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -67,7 +68,7 @@ describe("Kubernetes' types", () => {
 })
 
 describe("a cluster's definitions", () => {
-  const folder = fs.mkdtempSync(path.join(import.meta.dirname, '.definitions-'))
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'todo-definitions-'))
   afterAll(() => fs.rmSync(folder, { recursive: true }))
 
   it('refuse fields they do not list, but where they say they keep them', () => {
