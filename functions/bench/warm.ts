@@ -12,8 +12,8 @@ type Case = { what: string; twin: TwinName; requests: Sent[]; status: number; ex
 type Measured = Load & { cpu: number }
 
 export async function warm(world: World, { short }: { short: boolean }): Promise<Row[]> {
-  const rounds = short ? 3 : 7
-  const seconds = short ? 1 : 4
+  const rounds = short ? 2 : 7
+  const seconds = short ? 0.7 : 4
   const rows: Row[] = []
   const cases = await makeCases(world)
   for (const twin of ['todos', 'auth'] as const) {
