@@ -1,12 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type EmbeddedServer, startEmbedded } from './embedded.ts'
+import { commandOf, type EmbeddedServer, startEmbedded } from './embedded.ts'
 import { run } from './testing.ts'
 
 const asRoot = process.getuid?.() === 0
@@ -26,11 +27,14 @@ async function start(directory: string, { durable = false } = {}): Promise<Embed
 }
 
 const postmaster = async (directory: string) => Number((await fs.readFile(path.join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0])
-/** Whatever runs on a directory: the server, its supervisor. */
-const processesOn = (directory: string) =>
-  spawnSync('ps', ['-ww', '-e', '-o', 'args='], { encoding: 'utf8' })
-    .stdout.split('\n')
-    .filter((line) => line.includes(directory))
+/** Whatever runs on a directory: the server, its supervisor. A slim image of Linux has no `ps`. */
+function processesOn(directory: string): string[] {
+  const commands =
+    process.platform === 'linux'
+      ? readdirSync('/proc').map((name) => commandOf(Number(name)))
+      : spawnSync('ps', ['-ww', '-e', '-o', 'args='], { encoding: 'utf8' }).stdout.split('\n')
+  return commands.filter((command) => command.includes(directory))
+}
 
 describe('the embedded server', () => {
   it('starts, keeps what was committed over a stop, and leaves no process behind', async () => {

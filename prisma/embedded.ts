@@ -203,7 +203,7 @@ function isPostgresOn(directory: string, pid: number): boolean {
 }
 
 /** A process's command line, as this system tells it; empty when there is no such process. */
-function commandOf(pid: number): string {
+export function commandOf(pid: number): string {
   if (process.platform === 'linux') {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
