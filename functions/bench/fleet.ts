@@ -16,9 +16,9 @@ export async function fleet(world: World, { short }: { short: boolean }): Promis
   const path = `/api/v1/${user.id}/todos`
   const headers = { authorization: user.authorization, 'content-type': 'application/json' }
   const requests: Sent[] = [
-    { method: 'GET', path, headers },
-    { method: 'GET', path, headers },
-    { method: 'GET', path, headers },
+    { method: 'GET', path: `${path}?limit=20`, headers },
+    { method: 'GET', path: `${path}?limit=20`, headers },
+    { method: 'GET', path: `${path}?limit=20`, headers },
     { method: 'POST', path, headers, body: '{"title":"Buy milk"}' },
   ]
   const own = await connections(world)
