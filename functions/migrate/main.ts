@@ -3,7 +3,8 @@ import { migrate } from '@todo/prisma/migrate'
 import { databaseOptions, readEnv } from '../../shared/env.ts'
 import { endWith } from '../../shared/http/serve.ts'
 
-void run().catch(endWith)
+// Not when nothing is left to wait for: the engine leaves the timer of its lock behind, and would keep the Job for ten seconds.
+void run().then(() => process.exit(), endWith)
 
 async function run(): Promise<void> {
   const { applied, retried } = await migrate(databaseOptions(readEnv(process.env)))
