@@ -355,3 +355,30 @@ describe("the other issuer's keys", () => {
     expect(published.fetched).toBe(before)
   })
 })
+
+describe('a token that was good a moment ago', () => {
+  it('is refused once it has ended, and when it was changed', async () => {
+    let time = Date.now()
+    const later = makeTokenVerifier(own, undefined, () => new Date(time))
+    const { token } = await makeTokenIssuer({ ...own, lifetime: 60 }, () => new Date(time))({ id: uuidv7(), email: 'ada@example.com' })
+    const actor = await later(token)
+    expect(await later(token)).toEqual(actor)
+    const [header, payload, signature = ''] = token.split('.')
+    const changed = [header, payload, `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`].join('.')
+    await expect(later(changed)).rejects.toMatchObject({ kind: 'unauthenticated' })
+    time += 59_000
+    expect(await later(token)).toEqual(actor)
+    time += 2_000
+    await expect(later(token)).rejects.toMatchObject({ kind: 'unauthenticated', message: 'The access token has expired.' })
+  })
+
+  it('is one of a thousand at the most that are remembered', async () => {
+    const issue = makeTokenIssuer(own, clock)
+    const tokens = await Promise.all(Array.from({ length: 1_100 }, () => issue({ id: uuidv7(), email: 'ada@example.com' })))
+    const actors = new Map<string, unknown>()
+    for (const { token } of tokens) actors.set(token, await verify(token))
+    const remembered = await Promise.all(tokens.map(async ({ token }) => (await verify(token)) === actors.get(token)))
+    expect(remembered.at(-1)).toBe(true)
+    expect(remembered[0]).toBe(false)
+  })
+})

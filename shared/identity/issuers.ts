@@ -62,7 +62,7 @@ export function makeTokenVerifier(own: OwnIssuer, foreign: ForeignIssuer | undef
     if (profiles.has(foreign.issuer)) throw new Error(`BETTER_AUTH_ISSUER: ${foreign.issuer} is the name of our own issuer`)
     profiles.set(foreign.issuer, foreignProfile(foreign))
   }
-  return async function verifyToken(token) {
+  return remembering(clock, async function verifyToken(token) {
     try {
       if (token.length > MAX_TOKEN_LENGTH) throw refused()
       const { iss } = decodeJwt(token)
@@ -81,10 +81,35 @@ export function makeTokenVerifier(own: OwnIssuer, foreign: ForeignIssuer | undef
       }
     } catch (error) {
       if (error instanceof AppError) throw error
-      throw error instanceof errors.JWTExpired ? new AppError('unauthenticated', 'The access token has expired.') : refused(error)
+      throw error instanceof errors.JWTExpired ? expired() : refused(error)
     }
+  })
+}
+
+const REMEMBERED = { tokens: 1_000, milliseconds: 60_000 }
+
+/**
+ * Verifies a token once a minute, not with each request that brings it: its signature does not change, and only its end is looked at anew.
+ * A minute, so that a foreign issuer that takes a key back is heard. What is refused is not remembered.
+ */
+function remembering(clock: () => Date, verify: VerifyToken): VerifyToken {
+  const good = new Map<string, { actor: Actor; until: number }>()
+  return async (token) => {
+    const now = clock().getTime()
+    const known = good.get(token)
+    if (known && now < known.until) {
+      if (now >= known.actor.expiresAt.getTime()) throw expired()
+      return known.actor
+    }
+    const actor = await verify(token)
+    const [oldest] = good.keys()
+    if (good.size >= REMEMBERED.tokens && oldest !== undefined) good.delete(oldest)
+    good.set(token, { actor, until: now + REMEMBERED.milliseconds })
+    return actor
   }
 }
+
+const expired = () => new AppError('unauthenticated', 'The access token has expired.')
 
 /** A token without scopes may do everything its user may; one with scopes (RFC 8693, section 4.2) may write only with `todos:write`. */
 function isReadOnly(scope: string | undefined): boolean {
