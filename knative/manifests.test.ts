@@ -208,6 +208,8 @@ describe('the chart', () => {
   })
 })
 
+const MIGRATION = 'Job/todo-migrate'
+
 describe.skipIf(!hasHelm)('the chart, rendered', () => {
   it.each(Object.keys(VARIANTS))('with %s is sound', async (name) => {
     expect(await chartProblems(helm, VARIANTS[name] ?? [])).toEqual([])
@@ -219,6 +221,13 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
     ['values for production', ['Secret todo-auth', 'Secret todo-database', 'Secret todo-database-migration']],
   ])('with %s brings what its pods need, but for %j', (name, missing) => {
     expect(missingReferences(render(helm, VARIANTS[name] ?? []))).toEqual(missing)
+  })
+
+  it('lets the migration wait for a database that is installed with it, and for no other', () => {
+    const waits = (args: string[]) =>
+      JSON.stringify(render(helm, args).find(({ kind, metadata }) => `${kind}/${metadata.name}` === MIGRATION)).includes('"initContainers"')
+    expect(waits([])).toBe(true)
+    expect(waits(VARIANTS['an external database'] ?? [])).toBe(false)
   })
 
   it('spreads over nodes only with what Knative refuses by default', async () => {
