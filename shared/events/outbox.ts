@@ -45,6 +45,14 @@ export function insertEvent(
 
 /** Time is the database's throughout: replicas' clocks differ. `lease` and delays are in milliseconds. */
 export function makeOutbox(db: Db, { lease }: { lease: number }) {
+  /** What an event was put off for may have gone while that was being done. Makes those due for which it has, and says how many. */
+  const reconsider = (putOff: readonly Pick<OutboxEvent, 'id' | 'lease'>[]) => db.$executeRaw`
+    UPDATE outbox_events AS event SET next_attempt_at = now()
+    FROM jsonb_to_recordset(${JSON.stringify(putOff.map(({ id, lease }) => ({ id, lease })))}::jsonb) AS put_off(id uuid, lease timestamptz)
+    WHERE event.id = put_off.id AND event.next_attempt_at = put_off.lease AND NOT EXISTS (
+      SELECT 1 FROM outbox_events AS older
+      WHERE older.subject = event.subject AND older.sequence < event.sequence AND older.dead_at IS NULL
+    )`
   return {
     /**
      * Takes at most so many due events, of as many subjects. Those that come after another of their subject are put off until that one's
@@ -55,7 +63,7 @@ export function makeOutbox(db: Db, { lease }: { lease: number }) {
         const due = await db.$queryRaw<(OutboxEvent & { follows: boolean })[]>`
           WITH due AS (
             SELECT id, subject, sequence FROM outbox_events
-            WHERE dead_at IS NULL AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+            WHERE dead_at IS NULL AND next_attempt_at <= ${thisMillisecond} ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
           ), placed AS (
             SELECT id, (
               SELECT next_attempt_at FROM outbox_events AS older
@@ -69,8 +77,10 @@ export function makeOutbox(db: Db, { lease }: { lease: number }) {
           RETURNING event.id, sequence, subject, type, data, traceparent, attempts, created_at, next_attempt_at AS lease,
             first IS NOT NULL AS follows`
         const taken = due.filter(({ follows }) => !follows)
-        waiting ||= taken.length < due.length
-        if (taken.length > 0 || due.length < limit) return { taken, waiting }
+        const putOff = due.filter(({ follows }) => follows)
+        waiting ||= putOff.length > 0
+        const again = due.length === limit || (putOff.length > 0 && (await reconsider(putOff)) > 0)
+        if (taken.length > 0 || !again) return { taken, waiting }
       }
     },
 
@@ -128,6 +138,9 @@ const advance = sql`
     WHERE later.subject = gone.subject AND later.sequence > gone.sequence AND later.dead_at IS NULL
     ORDER BY later.sequence LIMIT 1
   )`
+
+/** Moments are kept in whole milliseconds, rounded: what is due now may lie half of one ahead. */
+const thisMillisecond = sql`now() + interval '1 millisecond'`
 
 const interval = (milliseconds: number) => sql`${milliseconds}::float8 * interval '1 millisecond'`
 
