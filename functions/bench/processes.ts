@@ -1,6 +1,7 @@
 // Processes to measure: each is started as its image starts it, and says by its log where it listens.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -8,6 +9,12 @@ import { createInterface } from 'node:readline'
 export const dist = path.join(import.meta.dirname, '..', '..', 'dist')
 /** The bundle of a function. */
 export const bundle = (name: string) => path.join(dist, name, 'main.js')
+/** What an image gives node before that: the beginning of the last CMD of the Dockerfile. */
+const [command = '[]'] =
+  readFileSync(path.join(dist, '..', 'Dockerfile'), 'utf8')
+    .match(/(?<=^CMD ).*/gm)
+    ?.slice(-1) ?? []
+const imageFlags: readonly string[] = JSON.parse(command).slice(0, -1)
 /** The least that Node can do. */
 export const bare = path.join(import.meta.dirname, 'bare.mjs')
 
@@ -16,7 +23,7 @@ export type Started = { child: ChildProcess; pid: number; url: string; begun: nu
 /** Starts a script that logs `{"port": …}` when it listens. `begun` is when. @throws Error when it ends instead */
 export async function startProcess(script: string, environment: Record<string, string>, flags: readonly string[] = []): Promise<Started> {
   const begun = performance.now()
-  const child = spawn(process.execPath, [...flags, script], {
+  const child = spawn(process.execPath, [...(path.basename(script) === 'main.js' ? imageFlags : []), ...flags, script], {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
