@@ -66,12 +66,15 @@ async function connect(address: string, authorization: string): Promise<WebSocke
   return socket
 }
 
-/** Lists 20 todos. Milliseconds. */
+/** Lists 20 todos. Milliseconds. @throws Error when that is not the answer */
 async function call(socket: WebSocket, id: number): Promise<number> {
   const begun = performance.now()
   socket.send(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'list_tasks', arguments: {} } }))
-  await once(socket, 'message')
-  return performance.now() - begun
+  const [answer] = await once(socket, 'message')
+  const milliseconds = performance.now() - begun
+  const text = String(answer)
+  if (!text.includes(`"id":${id}`) || !text.includes('"structuredContent"')) throw new Error(`list_tasks answers ${text}`)
+  return milliseconds
 }
 
 async function callOnceASecond(socket: WebSocket, seconds: number): Promise<number[]> {
