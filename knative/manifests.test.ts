@@ -240,8 +240,27 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
     ['functions.todos.scal.max=1', 'scal'],
     ['functions.todos.scale.max=many', 'scale/max'],
     ['database.mode=sqlite', 'mode'],
+    ['config.TRUSTED_PROXIES=loopback', 'functions.auth.extraEnv.TRUSTED_PROXIES'],
+    ['config.CORS_ORIGINS=loopback', 'CORS_ORIGINS'],
   ])('refuses the value %s', (value, word) => {
     expect(() => render(helm, [`--set=${value}`])).toThrow(word)
+  })
+
+  it('starts new revisions when a key changes that pods read at their start', () => {
+    const chat = (key: string) =>
+      JSON.stringify(
+        render(helm, ['--set=openai.enabled=true', `--set=openai.apiKey=${key}`]).find(
+          (one) => isFunction(one) && one.metadata.name === 'chat',
+        ),
+      )
+    expect(chat('one')).toBe(chat('one'))
+    expect(chat('one')).not.toBe(chat('another'))
+  })
+
+  it('takes no Secret away that another one of its name may have replaced', () => {
+    const secrets = render(helm, []).filter(({ kind, metadata }) => kind === 'Secret' && metadata.name.startsWith('todo-database'))
+    expect(secrets).toHaveLength(4)
+    for (const secret of secrets) expect(secret).toMatchObject({ metadata: { annotations: { 'helm.sh/resource-policy': 'keep' } } })
   })
 
   it('satisfies `helm lint --strict`', () => {

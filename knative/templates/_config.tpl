@@ -13,8 +13,8 @@ BETTER_AUTH_AUDIENCE: {{ .audience | quote }}
 {{- end }}
 {{- end }}
 
-{{/* A change of any of this starts new revisions: pods read it when they start, and never again. Holds no secret. */}}
+{{/* A change of any of this starts new revisions: pods read it when they start, and never again. Holds secrets: only its checksum may be seen. */}}
 {{- define "todo.configuration" -}}
 {{- include "todo.config" . }}
-{{ toJson (list .Values.auth .Values.openai.enabled .Values.database.mode .Values.database.external .Values.rollout) }}
+{{ toJson (list .Values.auth .Values.openai .Values.database.mode .Values.database.external .Values.rollout) }}
 {{- end }}
