@@ -22,6 +22,12 @@ describe('the names of statements', () => {
     expect(new Set(names.filter((name) => name !== '')).size).toBe(100)
     expect(nameOf({ sql: 'SELECT 0' })).toBe(names[0])
   })
+
+  it('are not used up by statements that get none', () => {
+    const nameOf = makeStatementNames()
+    for (let index = 0; index < 200; index++) nameOf({ sql: `SELECT ${index} LIMIT 1` })
+    expect(nameOf({ sql: 'SELECT 1' })).not.toBe('')
+  })
 })
 
 describe('a session', () => {
