@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { newOutboxDatabase, startSink } from '../testing-events.ts'
 import { type DeliveryLimits, type DeliveryNews, deliveryLimits, makeDelivery } from './delivery.ts'
+import { makeOutbox } from './outbox.ts'
 import { httpSink, type Send, type Verdict } from './sink.ts'
 
 const url = await newOutboxDatabase()
@@ -269,4 +270,15 @@ it('however many events one subject has waiting, those of others are delivered, 
   expect(sink.events.filter(({ subject }) => subject === one).map(({ id }) => id)).toEqual(many)
   const last = Math.max(...others.map((id) => sink.events.findIndex((event) => event.id === id)))
   expect(last).toBeLessThan(35)
+})
+
+it('what comes due between a last look and the question when to look again is not forgotten', async () => {
+  const outbox = makeOutbox(db, deliveryLimits)
+  expect(await outbox.untilNext()).toBeUndefined()
+  await write({ deadAt: new Date() }, { nextAttemptAt: new Date(Date.now() + 60_000) })
+  const wait = (await outbox.untilNext()) ?? 0
+  expect(wait).toBeGreaterThan(50_000)
+  expect(wait).toBeLessThanOrEqual(60_000)
+  await write({ nextAttemptAt: new Date(Date.now() - 1_000) })
+  expect(await outbox.untilNext()).toBe(0)
 })

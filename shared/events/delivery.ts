@@ -14,6 +14,8 @@ export const deliveryLimits = {
   /** The wait after a first failure. It doubles with each one that follows, up to the longest, less up to a half by chance. */
   firstWait: 1_000,
   longestWait: 10 * 60_000,
+  /** What is due and could not be taken is in somebody else's hands for a moment. */
+  shortestWait: 50,
   /** After so many failures, over about a day, an event is given up. */
   attempts: 200,
   /** When to ask a database again that was away. */
@@ -52,7 +54,8 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
   let nudges = 0
   /** How many of them the claims that were made since have answered. */
   let answered = 0
-  let nextNudge = Promise.withResolvers<void>()
+  /** Kept when there is something to look at: a nudge, or a delivery that has come back. */
+  let stirred = Promise.withResolvers<void>()
   let running: Promise<void> | undefined
   let reminder: NodeJS.Timeout | undefined
   /** Whether an event waits that this process knows of. */
@@ -72,14 +75,14 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
         const delivery = send(event, stop.signal).then((verdict) => {
           outcomes.push(isStopped() && verdict.is === 'later' ? { is: 'returned', event } : outcomeOf(event, verdict, limits))
           underWay.delete(delivery)
+          stir()
         })
         underWay.add(delivery)
       }
       if (room > 0) answered = Math.max(answered, seen)
       if (underWay.size === 0 && outcomes.length === 0) return tally
 
-      const somethingNew = underWay.size < limits.parallel ? [nextNudge.promise] : []
-      if (outcomes.length === 0 && nudges === seen) await Promise.race([...underWay, ...somethingNew])
+      if (outcomes.length === 0 && nudges === seen) await stirred.promise
       const settled = outcomes
       outcomes = []
       await outbox.settle(settled)
@@ -117,7 +120,7 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
   function remindIn(milliseconds: number | undefined): void {
     clearTimeout(reminder)
     owes = milliseconds !== undefined
-    if (!ended && milliseconds !== undefined) reminder = setTimeout(nudge, milliseconds).unref()
+    if (!ended && milliseconds !== undefined) reminder = setTimeout(nudge, Math.max(milliseconds, limits.shortestWait)).unref()
   }
 
   function start(): void {
@@ -130,9 +133,13 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
   function nudge(): void {
     if (ended) return
     nudges++
-    nextNudge.resolve()
-    nextNudge = Promise.withResolvers()
+    stir()
     start()
+  }
+
+  function stir(): void {
+    stirred.resolve()
+    stirred = Promise.withResolvers()
   }
 
   return {

@@ -31,8 +31,8 @@ export type Outcome =
   | { is: 'dead'; event: OutboxEvent; reason: string }
 
 /**
- * The part of a statement that writes an event for each row of `from`, whose columns `id` and `user_id` say what it is about and whose.
- * `type` and `data` (jsonb) are expressions over that row.
+ * The part of a statement that writes the event of the row in `from`, if there is one: its columns `id` and `user_id` say what it is about
+ * and whose. `type` and `data` (jsonb) are expressions over that row.
  */
 export function insertEvent(
   { type, data, from }: { type: Prisma.Sql; data: Prisma.Sql; from: Prisma.Sql },
@@ -108,12 +108,11 @@ export function makeOutbox(db: Db, { lease }: { lease: number }) {
         ), gone AS (SELECT subject, sequence FROM changed WHERE dead_at IS NOT NULL) ${advance}`
     },
 
-    /** Milliseconds until something becomes due that is not yet; nothing when all that waits is due, or nothing waits. */
+    /** Milliseconds until something is due, 0 when something is already; nothing when nothing waits. */
     async untilNext(): Promise<number | undefined> {
       const [next] = await db.$queryRaw<{ ms: number | null }[]>`
-        SELECT ceil(extract(epoch FROM min(next_attempt_at) - now()) * 1000)::float8 AS ms
-        FROM outbox_events WHERE dead_at IS NULL AND next_attempt_at > now()`
-      return next?.ms ?? undefined
+        SELECT ceil(extract(epoch FROM min(next_attempt_at) - now()) * 1000)::float8 AS ms FROM outbox_events WHERE dead_at IS NULL`
+      return typeof next?.ms === 'number' ? Math.max(0, next.ms) : undefined
     },
   }
 }
