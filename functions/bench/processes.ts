@@ -23,7 +23,8 @@ export type Started = { child: ChildProcess; pid: number; url: string; begun: nu
 /** Starts a script that logs `{"port": …}` when it listens. `begun` is when. @throws Error when it ends instead */
 export async function startProcess(script: string, environment: Record<string, string>, flags: readonly string[] = []): Promise<Started> {
   const begun = performance.now()
-  const child = spawn(process.execPath, [...(path.basename(script) === 'main.js' ? imageFlags : []), ...flags, script], {
+  // Twins get what the image gives, too: like runs against like.
+  const child = spawn(process.execPath, [...(/^main\.m?js$/.test(path.basename(script)) ? imageFlags : []), ...flags, script], {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
