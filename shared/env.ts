@@ -82,7 +82,7 @@ export const variables = {
   HOST: variable(name, 'The address to listen on. Default: every address; `npm start` listens on 127.0.0.1'),
   DATABASE_URL: variable(
     z.string().min(1).describe('`postgresql://user:password@host:port/database`'),
-    'PostgreSQL 15 or later; outside loopback with `sslmode=verify-full`. Needed, but by `npm start`, which brings a server of its own',
+    'PostgreSQL 15 or later; outside loopback with `sslmode=verify-full`, through a transaction pooler (PgBouncer; Neon is known by its name) with `pgbouncer=true`. Needed, but by `npm start`, which brings a server of its own',
   ),
   DATABASE_ALLOW_INSECURE: variableOr('false', flag, 'Allow a database outside loopback without verified TLS'),
   DATABASE_POOL_SIZE: variableOr('5', whole(1, 100), 'Connections a process opens at the most'),
