@@ -102,12 +102,13 @@ async function toAscii(file: string): Promise<void> {
 
 /** Has each function answer its first call, for the code cache (see entry.mjs). */
 async function train(names: string[]): Promise<void> {
+  const calls = Object.entries(firstCalls).filter(([name]) => names.includes(name))
+  if (calls.length === 0) return
   const world = await makeWorld()
   try {
     const user = await world.newUser()
     await world.addTodos(user, 20)
-    for (const [name, call] of Object.entries(firstCalls)) {
-      if (!names.includes(name)) continue
+    for (const [name, call] of calls) {
       const script = path.join(import.meta.dirname, 'train.ts')
       await promisify(execFile)(process.execPath, [script, path.join(root, 'dist', name), JSON.stringify(call(user))], {
         env: { PATH: process.env.PATH, ...world.environment },
