@@ -1,5 +1,5 @@
 // The rule of the house: who may import whom, and who may read the environment. In one picture:
-//   main.ts, local.ts -> app.ts -> shared/http -> shared/operations -> @todo/prisma, shared/errors
+//   main.ts, local.ts -> app.ts -> shared/http -> shared/operations -> @todo/prisma, shared/errors, shared/events
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -90,7 +90,7 @@ const REMEMBERED = { tokens: 1_000, milliseconds: 60_000 }
 
 /**
  * Verifies a token once a minute, not with each request that brings it: its signature does not change, and only its end is looked at anew.
- * A minute, so that a foreign issuer that takes a key back is heard. What is refused is not remembered.
+ * A minute is little beside the ten for which a foreign issuer's keys are kept. What is refused is not remembered.
  */
 function remembering(clock: () => Date, verify: VerifyToken): VerifyToken {
   const good = new Map<string, { actor: Actor; until: number }>()
