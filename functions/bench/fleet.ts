@@ -1,4 +1,5 @@
 // More and more processes on one database: what they answer together, and that they stay within the connections they may have.
+import { variables } from '../../shared/env.ts'
 import { load, type Sent } from './load.ts'
 import { bundle, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
@@ -7,7 +8,7 @@ import type { World } from './world.ts'
 const SIZES = [1, 4, 8]
 const CALLERS = 32
 /** Connections that a process opens at the most: the default of DATABASE_POOL_SIZE. */
-const POOL = 5
+const POOL = Number(variables.DATABASE_POOL_SIZE.default)
 
 /** @throws Error when a request fails, or when there are more connections than pools allow */
 export async function fleet(world: World, { short }: { short: boolean }): Promise<Row[]> {
