@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { Todo } from '../../shared/operations/todo-schemas.ts'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing.ts'
 import { newOutboxDatabase, startSink } from '../../shared/testing-events.ts'
-import { type FunctionProcess, startFunction } from './process.ts'
+import { startFunction } from './process.ts'
 
 const KILLS = Number(process.env.EVENT_KILLS ?? 6)
 const WRITERS = 4
@@ -17,17 +17,18 @@ it(
   `${KILLS} kills between changes and their deliveries lose no event, invent none, and keep each todo's order`,
   async () => {
     const world = testDeps({ DATABASE_URL })
-    const { id: user, headers } = await newUser(world)
+    const { id: user, email } = await newUser(world)
     const sink = await startSink(() => (Math.random() < 0.2 ? [500, 503, 404, 429][Math.floor(Math.random() * 4)] : 202))
     const environment = testEnvironment({ DATABASE_URL, K_SINK: sink.url })
-    const json = { ...headers, 'content-type': 'application/json' }
-    let todos: FunctionProcess | undefined
+    let alive = false
+    let failed: unknown
     /** What each todo was, one answer after the other. */
     const answered = new Map<string, Todo[]>()
 
     /** Creates a todo and toggles it until the process is gone. */
-    async function writer(base: string, count: () => void): Promise<void> {
-      const ask = async (path: string, init: RequestInit) => answer(await fetch(base + path, { headers: json, ...init }), Todo)
+    async function writer(base: string, token: string, count: () => void): Promise<void> {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+      const ask = async (path: string, init: RequestInit) => answer(await fetch(base + path, { headers, ...init }), Todo)
       try {
         let todo = await ask('', { method: 'POST', body: '{"title":"Survive"}' })
         answered.set(todo.id, [todo])
@@ -36,20 +37,26 @@ it(
           answered.get(todo.id)?.push(todo)
           count()
         }
-      } catch {
+      } catch (error) {
         // Killed: what was asked for last was done or not, and nobody knows.
+        if (alive) failed = error
       }
     }
 
     for (let kill = 0; kill < KILLS; kill++) {
-      todos = await startFunction('todos', environment)
+      const todos = await startFunction('todos', environment)
       const base = `${todos.url}/api/v1/${user}/todos`
+      // A thousand kills take longer than a token is good for.
+      const { token } = await world.issueToken({ id: user, email })
       let made = 0
-      const writers = Array.from({ length: WRITERS }, () => writer(base, () => made++))
-      while (made < WRITERS * 3) await sleep(5)
+      alive = true
+      const writers = Array.from({ length: WRITERS }, () => writer(base, token, () => made++))
+      while (made < WRITERS * 3 && failed === undefined) await sleep(5)
       await sleep(Math.random() * 30)
+      alive = false
       await todos.stop('SIGKILL')
       await Promise.all(writers)
+      expect(failed).toBeUndefined()
     }
 
     // What the dead held is taken when their leases have run out, which nobody needs to wait for here; the rest when it is due again.
