@@ -39,6 +39,8 @@ export function localApp(env: Env, deps: Deps) {
   ]
   const front = createApp({ name: 'local', describes: functions }, deps)
   const router = new Hono()
+  // Whoever opens the address in a browser wants to see something.
+  router.get('/', (c) => c.redirect('/docs'))
   for (const app of functions) {
     const paths = new Set(app.routes.map((route) => route.path).filter((route) => /^\/($|api\/|\.well-known\/)/.test(route)))
     for (const route of paths) router.all(route, (c) => app.fetch(c.req.raw, c.env))

@@ -64,7 +64,7 @@ describe('npm start', () => {
     const first = await start()
     expect(first.output()).toMatch(/Initialising[\s\S]*Migrated[\s\S]*is running[\s\S]*demo@example\.com/)
     const { base, headers } = await signIn(first.url)
-    for (const address of ['/docs', '/docs/swagger-ui-bundle.js', '/openapi.json', '/health/ready'])
+    for (const address of ['/', '/docs', '/docs/swagger-ui-bundle.js', '/openapi.json', '/health/ready'])
       expect((await fetch(first.url + address)).status).toBe(200)
 
     // The same folder twice at once.

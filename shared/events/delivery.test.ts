@@ -107,6 +107,9 @@ describe('a delivery that fails', () => {
     ['404', 404],
     ['408', 408],
     ['409', 409],
+    ['401', 401],
+    ['403', 403],
+    ['a redirect', { status: 307, headers: { location: 'http://127.0.0.1:1/' } }],
   ])('with %s is tried again later, and holds back what comes after it', async (_case, reply) => {
     const sink = await startSink(() => reply)
     const subject = uuidv7()
@@ -120,15 +123,16 @@ describe('a delivery that fails', () => {
     expect(waiting).toMatchObject({ attempts: 0, lastError: null, deadAt: null })
     const wait = (failed?.nextAttemptAt.getTime() ?? 0) - Date.now()
     // Four seconds after two failures, less up to a half by chance; unless the sink wishes for more.
-    const [least, most] = typeof reply === 'number' ? [0, 4_000] : status === 503 ? [4_000, 7_000] : [20 * 60_000, 30 * 60_000]
+    const [least, most] =
+      typeof reply === 'number' || status === 307 ? [0, 4_000] : status === 503 ? [4_000, 7_000] : [20 * 60_000, 30 * 60_000]
     expect(wait).toBeGreaterThan(least)
     expect(wait).toBeLessThanOrEqual(most)
     expect(news).toEqual([{ is: 'failing', failed: 1, reason: `HTTP ${status}` }])
   })
 
   it.each([
-    ['a refusal', 400],
-    ['a redirect', { status: 307, headers: { location: 'http://127.0.0.1:1/' } }],
+    ['400', 400],
+    ['422', 422],
   ])('with %s is given up at once, and holds back nothing', async (_case, reply) => {
     const subject = uuidv7()
     const ids = await write({ subject }, { subject })
@@ -137,7 +141,20 @@ describe('a delivery that fails', () => {
     expect(await sweep(soon)).toEqual({ sent: 1, failed: 1 })
     expect(sink.events.map(({ id }) => id)).toEqual(ids)
     expect(await left(ids)).toMatchObject([{ id: ids[0], attempts: 1, deadAt: expect.any(Date) }])
-    expect(news).toMatchObject([{ is: 'dead', event: { id: ids[0] }, reason: /HTTP (400|307)/ }])
+    expect(news).toMatchObject([{ is: 'dead', event: { id: ids[0] }, reason: `HTTP ${reply}` }])
+  })
+
+  it('with many others is told of once, and again with how many there were meanwhile', async () => {
+    const sink = await startSink(() => 500)
+    await write(...Array.from({ length: 40 }, () => ({})))
+    const { sweep, news } = newReplica(httpSink(sink.url), { parallel: 4 })
+    expect(await sweep(soon)).toEqual({ sent: 0, failed: 40 })
+    expect(news).toHaveLength(1)
+    const others = newReplica(httpSink(sink.url), { parallel: 4, reportEvery: 0 })
+    await db.outboxEvent.updateMany({ data: { nextAttemptAt: new Date(0) } })
+    await others.sweep(soon)
+    expect(others.news.length).toBeGreaterThan(1)
+    expect(others.news.reduce((sum, each) => sum + (each.is === 'failing' ? each.failed : 0), 0)).toBe(40)
   })
 
   it('is given up after the last try', async () => {
@@ -156,7 +173,7 @@ describe('a delivery that fails', () => {
     const sink = await startSink(() => (up ? 202 : 503))
     const nowhere = httpSink('http://127.0.0.1:2/')
     const [id = ''] = await write({ subject: 'b' })
-    const replica = newReplica((event, signal) => (up ? httpSink(sink.url)(event, signal) : nowhere(event, signal)), { firstWait: 100 })
+    const replica = newReplica((event, signal) => (up ? httpSink(sink.url)(event, signal) : nowhere(event, signal)), { firstWait: 100, reportEvery: 0 })
     replica.nudge()
     await expect.poll(() => replica.news.length, PATIENCE).toBeGreaterThan(1)
     expect(replica.news[0]).toEqual({ is: 'failing', failed: 1, reason: 'ECONNREFUSED' })

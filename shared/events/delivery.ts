@@ -20,6 +20,8 @@ export const deliveryLimits = {
   attempts: 200,
   /** When to ask a database again that was away. */
   databaseAway: 5_000,
+  /** Failures are told of at the most so often, with how many there were since. */
+  reportEvery: 10_000,
   /** How long a process that ends goes on delivering. */
   drain: 5_000,
 }
@@ -60,6 +62,8 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
   let reminder: NodeJS.Timeout | undefined
   /** Whether an event waits that this process knows of. */
   let owes = false
+  let untold = 0
+  let toldAt = Number.NEGATIVE_INFINITY
 
   /** Keeps deliveries under way until there is nothing more to take. What has come back meanwhile is written down together. */
   async function pump(isOver: () => boolean): Promise<Tally> {
@@ -97,7 +101,12 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
     tally.failed += postponed.length + dead.length
     if (postponed[0]) {
       owes = true
-      report({ is: 'failing', failed: postponed.length, reason: postponed[0].reason })
+      untold += postponed.length
+      if (performance.now() - toldAt >= limits.reportEvery) {
+        report({ is: 'failing', failed: untold, reason: postponed[0].reason })
+        untold = 0
+        toldAt = performance.now()
+      }
     }
     for (const { event, reason } of dead) report({ is: 'dead', event, reason })
   }

@@ -126,9 +126,11 @@ export async function outboxHealth(db: Db): Promise<{ dead: number; oldest_age_s
   return health ?? { dead: 0, oldest_age_seconds: 0 }
 }
 
-/** Removes what was given up so many milliseconds ago, and returns how many that were. */
+/** Removes what was given up so many milliseconds ago, ten thousand at a time, and returns how many that were. */
 export const pruneOutbox = (db: Db, age: number): Promise<number> =>
-  db.$executeRaw`DELETE FROM outbox_events WHERE dead_at < now() - ${interval(age)}`
+  db.$executeRaw`
+    DELETE FROM outbox_events WHERE id IN (
+      SELECT id FROM outbox_events WHERE dead_at < now() - ${interval(age)} LIMIT 10000 FOR UPDATE SKIP LOCKED)`
 
 /** Makes the next of each subject due, of which the one before is `gone`. By the clock of this very moment: a claim that runs may not know. */
 const advance = sql`

@@ -8,8 +8,11 @@ export type Verdict = { is: 'delivered' } | { is: 'later'; reason: string; after
 /** Never throws. An aborted delivery is one for later. */
 export type Send = (event: OutboxEvent, aborted: AbortSignal) => Promise<Verdict>
 
-/** What Knative's own senders try again, besides 5xx. */
-const RETRIED = new Set([404, 408, 409, 429])
+/**
+ * Worth another try, besides 5xx: what Knative's own senders try again, and what speaks of the way to the sink and not of the event, such
+ * as a wrong policy or a redirect. Otherwise one mistake in a cluster would give up everything at once.
+ */
+const RETRIED = new Set([401, 403, 404, 407, 408, 409, 429])
 /** Milliseconds that an answer may take: less than a lease (shared/events/delivery.ts). */
 const TIMEOUT = 10_000
 /** The longest that a sink may make an event wait. */
@@ -40,7 +43,7 @@ async function post(url: string, { headers, body }: Message, signal: AbortSignal
 function verdictOf({ ok, status, headers }: Response): Verdict {
   if (ok) return { is: 'delivered' }
   const reason = `HTTP ${status}`
-  if (status < 500 && !RETRIED.has(status)) return { is: 'refused', reason }
+  if (status >= 400 && status < 500 && !RETRIED.has(status)) return { is: 'refused', reason }
   return { is: 'later', reason, after: waitOf(headers.get('retry-after')) }
 }
 

@@ -102,6 +102,7 @@ function remembering(clock: () => Date, verify: VerifyToken): VerifyToken {
       return known.actor
     }
     const actor = await verify(token)
+    good.delete(token)
     const [oldest] = good.keys()
     if (good.size >= REMEMBERED.tokens && oldest !== undefined) good.delete(oldest)
     good.set(token, { actor, until: now + REMEMBERED.milliseconds })
