@@ -173,7 +173,10 @@ describe('a delivery that fails', () => {
     const sink = await startSink(() => (up ? 202 : 503))
     const nowhere = httpSink('http://127.0.0.1:2/')
     const [id = ''] = await write({ subject: 'b' })
-    const replica = newReplica((event, signal) => (up ? httpSink(sink.url)(event, signal) : nowhere(event, signal)), { firstWait: 100, reportEvery: 0 })
+    const replica = newReplica((event, signal) => (up ? httpSink(sink.url)(event, signal) : nowhere(event, signal)), {
+      firstWait: 100,
+      reportEvery: 0,
+    })
     replica.nudge()
     await expect.poll(() => replica.news.length, PATIENCE).toBeGreaterThan(1)
     expect(replica.news[0]).toEqual({ is: 'failing', failed: 1, reason: 'ECONNREFUSED' })
