@@ -16,13 +16,15 @@ export async function soak(world: World, { minutes }: { minutes: number }): Prom
   const user = await world.newUser()
   const ids = await world.addTodos(user, 32)
   const server = await startProcess(bundle('todos'), world.environment, ['--expose-gc', '--import', PROBE])
+  if (!server.child.stdout) throw new Error('nobody reads its log')
+  const log = createInterface(server.child.stdout)[Symbol.asyncIterator]()
   try {
     const samples: Sample[] = []
     let requests = 0
     for (let step = 0; step * STEP < minutes * 60; step++) {
       const made = await load({ url: server.url, seconds: STEP, connections: 8, requests: mix(user, ids) }, 200, 201, 404, 422)
       requests += made.requests
-      samples.push({ minute: ((step + 1) * STEP) / 60, ...(await sample(server)) })
+      samples.push({ minute: ((step + 1) * STEP) / 60, ...(await sample(server, log)) })
     }
     return [row(samples, requests)]
   } finally {
@@ -45,15 +47,15 @@ function mix({ id, authorization }: { id: string; authorization: string }, ids: 
   ])
 }
 
-async function sample({ child }: Started): Promise<Omit<Sample, 'minute'>> {
-  if (!child.stdout) throw new Error('nobody reads its log')
+async function sample({ child }: Started, log: AsyncIterator<string>): Promise<Omit<Sample, 'minute'>> {
   child.kill('SIGUSR2')
-  for await (const line of createInterface(child.stdout)) {
+  for (;;) {
+    const { value: line, done } = await log.next()
+    if (done) throw new Error('it ended')
     if (!line.startsWith('{"rss"')) continue
     const { rss, heapUsed, external } = JSON.parse(line)
     return { rss: rss / 2 ** 20, heap: heapUsed / 2 ** 20, external: external / 2 ** 20 }
   }
-  throw new Error('it ended')
 }
 
 function row(samples: readonly Sample[], requests: number): Row {
