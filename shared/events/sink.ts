@@ -12,7 +12,7 @@ export type Send = (event: OutboxEvent, aborted: AbortSignal) => Promise<Verdict
  * Worth another try, besides 5xx: what Knative's own senders try again, and what speaks of the way to the sink and not of the event, such
  * as a wrong policy or a redirect. Otherwise one mistake in a cluster would give up everything at once.
  */
-const RETRIED = new Set([401, 403, 404, 407, 408, 409, 429])
+export const RETRIED: ReadonlySet<number> = new Set([401, 403, 404, 407, 408, 409, 429])
 /** Milliseconds that an answer may take: less than a lease (shared/events/delivery.ts). */
 const TIMEOUT = 10_000
 /** The longest that a sink may make an event wait. */

@@ -1,5 +1,6 @@
 // The events of an API description: OpenAPI's webhooks, requests that somebody else will get. Made from the schemas that events are made of.
 import { dataSchemaOf, EVENT_SOURCE } from '../events/cloud-event.ts'
+import { RETRIED } from '../events/sink.ts'
 import { type Components, content, type Json } from './openapi-components.ts'
 import type { EventSpec } from './route.ts'
 
@@ -19,7 +20,7 @@ function told(type: string, { summary, data }: EventSpec, components: Components
     requestBody: { required: true, content: content(data, components.schema(data, 'output')) },
     responses: {
       '2XX': { description: 'Taken' },
-      '4XX': { description: 'Refused for good; but 404, 408, 409 and 429 are tried again, as `Retry-After` says' },
+      '4XX': { description: `Refused for good; but ${[...RETRIED].join(', ')} are tried again, as \`Retry-After\` says` },
       '5XX': { description: 'To be tried again, as `Retry-After` says' },
     },
   }
