@@ -79,7 +79,7 @@ export const listConversations = operation(
   async ({ db, actor }: UserContext, { limit, cursor }) => {
     const after = cursor === undefined ? undefined : readCursor(ListCursor, cursor)
     const rows = await db.$queryRaw<Row[]>`
-      SELECT id, title, created_at, updated_at FROM conversations
+      SELECT ${columns} FROM conversations
       WHERE user_id = ${actor.userId}
       ${after ? sql`AND (updated_at, id) < (${instant(new Date(after.updated_at))}, ${after.id}::uuid)` : Prisma.empty}
       ORDER BY updated_at DESC, id DESC
@@ -105,7 +105,8 @@ export const getConversation = operation(
   },
   async ({ db, actor }: UserContext, { conversation_id, limit, cursor }) => {
     const after = cursor === undefined ? 0 : readCursor(MessageCursor, cursor).position
-    const conversation = await db.conversation.findFirst({ where: { id: conversation_id, userId: actor.userId } })
+    const [conversation] = await db.$queryRaw<Row[]>`
+      SELECT ${columns} FROM conversations WHERE id = ${conversation_id}::uuid AND user_id = ${actor.userId}`
     if (!conversation) throw noConversation()
     // Asked for by themselves: as an `include` with a `take`, all of them would leave the database, to be dropped here.
     const rows = await db.message.findMany({
@@ -116,7 +117,7 @@ export const getConversation = operation(
     const page = rows.slice(0, limit)
     const last = rows.length > limit ? page.at(-1) : undefined
     return {
-      ...toSummary({ ...conversation, created_at: conversation.createdAt, updated_at: conversation.updatedAt }),
+      ...toSummary(conversation),
       messages: page.map((row) => ({
         id: row.id,
         role: row.role === 'user' ? ('user' as const) : ('assistant' as const),
@@ -161,6 +162,7 @@ export function storedCalls(value: Prisma.JsonValue): StoredCall[] {
 }
 
 type Row = { id: string; title: string | null; created_at: Date; updated_at: Date }
+const columns = sql`id, title, created_at, updated_at`
 
 const toSummary = ({ id, title, created_at, updated_at }: Row) => ({
   id,
