@@ -1,13 +1,11 @@
 // How long a process takes from nothing to its first answer that has read the database, against a bare `node:http` process: as probes see
 // it (ready), and as the caller does whose request woke it up.
-import { type FirstCall, firstCalls } from './first-calls.ts'
-import { bare, bundle, end, startProcess } from './processes.ts'
+import { type Case, makeCases } from './cases.ts'
+import { end, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
-import { buildTwin } from './twins.ts'
-import type { User, World } from './world.ts'
+import type { World } from './world.ts'
 
-type Case = { name: string; script: string; first: (user: User) => FirstCall; owed?: string }
 type Samples = Record<'ready' | 'first', number[]>
 
 /** Interleaved, so that whatever else the machine does meets all of them alike. */
@@ -32,18 +30,8 @@ export async function coldStart(world: World, { short }: { short: boolean }): Pr
   return [...samples].map(([one, mine]) => row(one, mine, reference))
 }
 
-async function makeCases(): Promise<Case[]> {
-  return [
-    { name: 'bare node:http', script: bare, first: firstCalls.todos },
-    { name: 'node:http + pg twin of todos', script: await buildTwin('todos'), first: firstCalls.todos },
-    { name: 'todos', script: bundle('todos'), first: firstCalls.todos, owed: '≤ 2.00 ×' },
-    { name: 'users', script: bundle('users'), first: firstCalls.users },
-    { name: 'auth (a login)', script: bundle('auth'), first: firstCalls.auth },
-    { name: 'chat (conversations)', script: bundle('chat'), first: firstCalls.chat },
-    { name: 'mcp (a tool call over HTTP)', script: bundle('mcp'), first: firstCalls.mcp },
-    { name: 'events (a tick)', script: bundle('events'), first: firstCalls.events },
-  ]
-}
+/** What wakes up those that are not woken by a list of todos or a profile. */
+const CALLS: Record<string, string> = { auth: 'a login', chat: 'conversations', mcp: 'a tool call over HTTP', events: 'a tick' }
 
 /** Milliseconds from the start of the process. @throws Error when the answer is no 200 */
 async function timeToAnswer({ environment }: World, script: string, { path, init }: { path: string; init: RequestInit }): Promise<number> {
@@ -61,7 +49,7 @@ async function timeToAnswer({ environment }: World, script: string, { path, init
 
 function row({ name, owed }: Case, mine: Samples, reference: Samples): Row {
   return {
-    what: `cold start, ${name}`,
+    what: `cold start, ${name in CALLS ? `${name} (${CALLS[name]})` : name}`,
     ratio: median(mine.first) / median(reference.first),
     against: 'bare node:http',
     ...(owed ? { owed } : {}),

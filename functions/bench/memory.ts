@@ -1,29 +1,17 @@
 // What a process holds on to: after its first answer, which is how most of them spend their lives, and after half a minute of load.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type FirstCall, firstCalls } from './first-calls.ts'
+import { type Case, makeCases } from './cases.ts'
 import { load } from './load.ts'
-import { bare, bundle, end, type Memory, memoryOf, startProcess } from './processes.ts'
+import { bundle, end, type Memory, memoryOf, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median } from './statistics.ts'
-import { buildTwin } from './twins.ts'
 import type { User, World } from './world.ts'
-
-type Kept = { name: string; script: string; first: (user: User) => FirstCall; owed?: string }
 
 export async function memory(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const user = await world.newUser()
   await world.addTodos(user, 20)
-  const kept: Kept[] = [
-    { name: 'bare node:http', script: bare, first: firstCalls.todos },
-    { name: 'node:http + pg twin of todos', script: await buildTwin('todos'), first: firstCalls.todos },
-    ...Object.entries(firstCalls).map(([name, first]) => ({
-      name,
-      script: bundle(name),
-      first,
-      ...(name === 'todos' ? { owed: '≤ 2.00 ×' } : {}),
-    })),
-  ]
-  const samples = new Map<Kept, Memory[]>(kept.map((one) => [one, []]))
+  const cases = await makeCases()
+  const samples = new Map<Case, Memory[]>(cases.map((one) => [one, []]))
   for (let round = 0; round < (short ? 1 : 3); round++) {
     for (const [one, taken] of samples) taken.push(await atRest(world, user, one, short ? 500 : 2_000))
   }
@@ -32,7 +20,7 @@ export async function memory(world: World, { short }: { short: boolean }): Promi
   return [...atRestRows, await underLoad(world, user, short ? 3 : 30)]
 }
 
-async function atRest({ environment }: World, user: User, { script, first }: Kept, pause: number): Promise<Memory> {
+async function atRest({ environment }: World, user: User, { script, first }: Case, pause: number): Promise<Memory> {
   const { child, pid, url } = await startProcess(script, environment)
   try {
     const { path, init } = first(user)
@@ -48,7 +36,7 @@ async function atRest({ environment }: World, user: User, { script, first }: Kep
 
 const of = (taken: readonly Memory[], kind: keyof Memory) => median(taken.map((one) => one[kind]))
 
-function restRow({ name, owed }: Kept, taken: readonly Memory[], reference: readonly Memory[]): Row {
+function restRow({ name, owed }: Case, taken: readonly Memory[], reference: readonly Memory[]): Row {
   const [rss, own] = [of(taken, 'rss'), of(taken, 'own')]
   const ownRatio = own / of(reference, 'own')
   return {
