@@ -1,6 +1,5 @@
 // The MCP function as the platform runs it: the official conformance suite, its end, and what it loads when.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import fs from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import os from 'node:os'
@@ -10,7 +9,7 @@ import { serve } from '../../shared/http/serve.ts'
 import { newUser, testDeps, testEnvironment } from '../../shared/testing.ts'
 import { localApp } from '../local.ts'
 import { openSocket } from '../mcp/testing.ts'
-import { startFunction } from './process.ts'
+import { ended, startFunction } from './process.ts'
 
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())
@@ -29,13 +28,7 @@ async function runSuite(url: string, token: string, results: string) {
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   )
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => {
-      output += chunk
-    })
-  const [code] = await once(child, 'close')
-  return { code, output }
+  return ended(child)
 }
 
 describe('the process of the MCP function', () => {

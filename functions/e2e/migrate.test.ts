@@ -1,9 +1,9 @@
 // The migration as its Job runs it: a process that does its work, says so, and is gone.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { testEnvironment } from '../../shared/testing.ts'
+import { ended } from './process.ts'
 
 const main = path.join(import.meta.dirname, '..', 'migrate', 'main.ts')
 /** Ends the process otherwise when it waits until nothing keeps it any more, instead of ending by itself. */
@@ -12,13 +12,7 @@ const IDLE = 'data:text/javascript,process.on("beforeExit",()=>process.exit(99))
 async function migration(overrides: Record<string, string> = {}) {
   const env = { PATH: process.env.PATH, ...testEnvironment(overrides) }
   const child = spawn(process.execPath, ['--import', IDLE, main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => {
-      output += chunk
-    })
-  const [code] = await once(child, 'close')
-  return { code, output }
+  return ended(child)
 }
 
 it('ends with what it did, and waits for no timer that the engine leaves behind', async () => {

@@ -1,5 +1,5 @@
 // A function as the platform runs it: a process of its own that is told what to do by its environment and by signals.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -20,6 +20,17 @@ export type FunctionProcess = {
 const running = new Set<() => Promise<void>>()
 // A test that failed half-way leaves no process behind.
 afterAll(() => Promise.all([...running].map((kill) => kill())))
+
+/** Waits until a process has ended: its status, and all that it wrote. */
+export async function ended(child: ChildProcess): Promise<{ code: number | null; output: string }> {
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => {
+      output += chunk
+    })
+  const [code] = await once(child, 'close')
+  return { code, output }
+}
 
 /**
  * Starts `functions/<name>/main.ts` and resolves once it listens. `environment` is all that it gets, but for the PATH; with PORT=0 it

@@ -24,8 +24,6 @@ export type QueueProxyOptions = {
 const PROBE = { interval: 50, timeout: 100, patience: 10_000 }
 const MESSAGE = 'request timeout'
 
-export type QueueProxy = Awaited<ReturnType<typeof startQueueProxy>>
-
 /** Stands before the function on that port of this machine. */
 export async function startQueueProxy(target: number, options: QueueProxyOptions = {}) {
   const { concurrency = 0, quiet = 500 } = options
