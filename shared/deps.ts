@@ -5,6 +5,7 @@ import { type DeliveryNews, makeDelivery } from './events/delivery.ts'
 import { httpSink, type Send } from './events/sink.ts'
 import type { AppDeps } from './http/app.ts'
 import { errorFields, jsonLog, type Log } from './http/log.ts'
+import { createUserLanes } from './http/user-lanes.ts'
 import { makeTokenVerifier, type VerifyToken } from './identity/issuers.ts'
 
 export type Deps = AppDeps & { verifyToken: VerifyToken }
@@ -17,6 +18,7 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
     clock: () => new Date(),
     log,
     corsOrigins: env.CORS_ORIGINS,
+    lanes: createUserLanes({ running: env.USER_MAX_RUNNING, waiting: env.USER_MAX_WAITING }),
     delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
     tracing: startTracing(env, log),
   }

@@ -153,6 +153,8 @@ export const variables = {
       .describe('an origin such as `https://todo.example.com`'),
     'Where callers reach the API, for what MCP clients are told of it. Default: the address that they asked',
   ),
+  USER_MAX_RUNNING: variableOr('8', whole(1, 10_000), 'Requests of one user that a process runs at the same time'),
+  USER_MAX_WAITING: variableOr('32', whole(0, 10_000), 'Requests of one user that wait for those to end; one more is answered with 429'),
   MCP_MAX_CONNECTIONS: variableOr('1000', whole(1, 100_000), 'WebSockets that a process keeps at the most; more are answered with 503'),
   MCP_MAX_CONNECTION_SECONDS: variableOr(
     '600',

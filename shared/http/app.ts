@@ -14,6 +14,7 @@ import { problem } from './problem.ts'
 import { describeRequest } from './request.ts'
 import { annotate, type EventSpec, serves } from './route.ts'
 import type { RequestSpan, Trace, Tracing } from './trace.ts'
+import type { UserLanes } from './user-lanes.ts'
 
 export type AppEnv = { Variables: { requestId: string; trace: Trace; span?: RequestSpan; userId?: string } }
 
@@ -26,6 +27,8 @@ export type AppDeps = {
   clock: () => Date
   log: Log
   corsOrigins: CorsOrigins
+  /** How many requests of one user run and wait in this process. */
+  lanes: UserLanes
   /** Takes events to their sink, where there is one. */
   delivery: Delivery | undefined
   /** Tells a collector of requests, where there is one. */
