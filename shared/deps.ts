@@ -27,7 +27,8 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
 /** The same with what tells who asks. @throws EnvError, too */
 export function makeDeps(env: Env, log?: Log): Deps {
   const deps = makeAppDeps(env, log)
-  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock) }
+  const report = (error: unknown) => deps.log('warn', 'token issuer keys failing', errorFields(error))
+  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
 }
 
 /** Takes what is in the outbox to a sink, and tells the log what goes wrong. No text of a user is in it. */
