@@ -18,6 +18,7 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
     clock: () => new Date(),
     log,
     corsOrigins: env.CORS_ORIGINS,
+    publicUrl: env.PUBLIC_URL,
     lanes: createUserLanes({ running: env.USER_MAX_RUNNING, waiting: env.USER_MAX_WAITING }),
     delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
     tracing: startTracing(env, log),

@@ -166,7 +166,7 @@ export const variables = {
     url
       .refine((value) => isOrigin(value), 'must be an origin such as https://todo.example.com')
       .describe('an origin such as `https://todo.example.com`'),
-    'Where callers reach the API, for what MCP clients are told of it. Default: the address that they asked',
+    'Where callers reach the API: what MCP clients are pointed to, by default the address that they asked. Where it is https, browsers are told to use nothing else (HSTS)',
   ),
   USER_MAX_RUNNING: variableOr('8', whole(1, 10_000), 'Requests of one user that a process runs at the same time'),
   USER_MAX_WAITING: variableOr('32', whole(0, 10_000), 'Requests of one user that wait for those to end; one more is answered with 429'),
