@@ -11,9 +11,12 @@ import { makeWorld } from './bench/world.ts'
 const BUNDLE = 'bundle.cjs'
 const root = path.join(import.meta.dirname, '..')
 
-/** What cannot be bundled, and goes along as a package: a native addon, and an engine that reads its own WebAssembly file. */
+/**
+ * What goes along as a package: a native addon and an engine that reads its own WebAssembly file, which cannot be bundled, and a list of
+ * half a megabyte, which each start would read although only a registration needs it.
+ */
 const ALONGSIDE: Record<string, string[]> = {
-  auth: ['@node-rs/argon2', `@node-rs/argon2-linux-${process.arch}-gnu`],
+  auth: ['@node-rs/argon2', `@node-rs/argon2-linux-${process.arch}-gnu`, '@zxcvbn-ts/language-common', '@zxcvbn-ts/dictionary-compression'],
   migrate: ['@prisma/schema-engine-wasm'],
 }
 /** Data a bundle reads from beside itself. */

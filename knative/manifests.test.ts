@@ -178,6 +178,12 @@ describe('what Prometheus is asked', () => {
 })
 
 describe('the plain files', () => {
+  it('keep the activator in the path of auth, because its trusted proxies are counted', () => {
+    const auth = JSON.stringify(plainServices().find(({ metadata }) => metadata.name === 'auth'))
+    expect(auth).toContain('{"name":"TRUSTED_PROXIES","value":"hops:3"}')
+    expect(auth).toContain('"autoscaling.knative.dev/target-burst-capacity":"-1"')
+  })
+
   it('are sound', async () => {
     expect(await plainProblems()).toEqual([])
   })
@@ -242,8 +248,19 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
     ['database.mode=sqlite', 'mode'],
     ['config.TRUSTED_PROXIES=loopback', 'functions.auth.extraEnv.TRUSTED_PROXIES'],
     ['config.CORS_ORIGINS=loopback', 'CORS_ORIGINS'],
+    ['trustedProxies=uniquelocal', 'trustedProxies'],
+    ['trustedProxies=hops:0', 'trustedProxies'],
   ])('refuses the value %s', (value, word) => {
     expect(() => render(helm, [`--set=${value}`])).toThrow(word)
+  })
+
+  it.each([
+    [[], 'hops:3'],
+    [['--set=trustedProxies=hops:4'], 'hops:4'],
+    [['--set=trustedProxies=loopback\\,10.244.0.0/16'], 'loopback,10.244.0.0/16'],
+  ])('gives auth, with %j, the trusted proxies %s', (args, value) => {
+    const auth = render(helm, args).find((one) => isFunction(one) && one.metadata.name === 'auth')
+    expect(JSON.stringify(auth)).toContain(`{"name":"TRUSTED_PROXIES","value":"${value}"}`)
   })
 
   it('starts new revisions when a key changes that pods read at their start', () => {

@@ -18,6 +18,7 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
     clock: () => new Date(),
     log,
     corsOrigins: env.CORS_ORIGINS,
+    publicUrl: env.PUBLIC_URL,
     lanes: createUserLanes({ running: env.USER_MAX_RUNNING, waiting: env.USER_MAX_WAITING }),
     delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
     tracing: startTracing(env, log),
@@ -27,7 +28,8 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
 /** The same with what tells who asks. @throws EnvError, too */
 export function makeDeps(env: Env, log?: Log): Deps {
   const deps = makeAppDeps(env, log)
-  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock) }
+  const report = (error: unknown) => deps.log('warn', 'token issuer keys failing', errorFields(error))
+  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
 }
 
 /** Takes what is in the outbox to a sink, and tells the log what goes wrong. No text of a user is in it. */

@@ -4,7 +4,7 @@ import { connectionConfig } from '@todo/prisma'
 import { describe, expect, it } from 'vitest'
 import { startFunction } from '../functions/e2e/process.ts'
 import { databaseOptions, type Env, EnvError, foreignIssuer, ownIssuer, readEnv, variables } from './env.ts'
-import { makeClientAddress } from './http/client-address.ts'
+import { createClientAddress } from './http/client-address.ts'
 import { testEnvironment } from './testing.ts'
 
 type Name = keyof typeof variables
@@ -128,14 +128,33 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     refuses: ['https://a.example.com/', 'a.example.com', 'https://*.example.com', 'null', 'https://A.example.com'],
   },
   TRUSTED_PROXIES: {
-    fallback: [],
+    fallback: { type: 'addresses', addresses: [] },
     takes: [
+      ['hops:1', { type: 'hops', hops: 1 }],
+      [' hops:9 ', { type: 'hops', hops: 9 }],
       [
-        'loopback, linklocal, uniquelocal,10.0.0.0/8, 203.0.113.1,2001:db8::/32,::1',
-        ['loopback', 'linklocal', 'uniquelocal', '10.0.0.0/8', '203.0.113.1', '2001:db8::/32', '::1'],
+        'loopback, 10.0.0.0/8, 203.0.113.1,2001:db8::/32,::1',
+        { type: 'addresses', addresses: ['loopback', '10.0.0.0/8', '203.0.113.1', '2001:db8::/32', '::1'] },
       ],
     ],
-    refuses: ['10.0.0.0/33', '10.0.0.0/0', '2001:db8::/129', 'proxy.example.com', '10.0.0', 'all', '10.0.0.0/8/8', 'fe80::1%eth0'],
+    refuses: [
+      '10.0.0.0/33',
+      '10.0.0.0/0',
+      '2001:db8::/129',
+      'proxy.example.com',
+      '10.0.0',
+      'all',
+      '10.0.0.0/8/8',
+      'fe80::1%eth0',
+      'uniquelocal',
+      'loopback,linklocal',
+      'hops:0',
+      'hops:10',
+      'hops:-1',
+      'hops:',
+      'hops:1,loopback',
+      '1',
+    ],
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     fallback: undefined,
@@ -203,8 +222,13 @@ it('knows every variable here', () => {
   expect(Object.keys(TABLE)).toEqual(Object.keys(variables))
 })
 
-it('takes no hop that cannot be trusted then', () => {
-  for (const [value, hops] of TABLE.TRUSTED_PROXIES.takes) expect(() => makeClientAddress(hops), value).not.toThrow()
+it('takes no TRUSTED_PROXIES that cannot be used then', () => {
+  for (const [value, trusted] of TABLE.TRUSTED_PROXIES.takes) expect(() => createClientAddress(trusted, () => {}), value).not.toThrow()
+})
+
+it.each(['linklocal', 'uniquelocal', 'loopback,uniquelocal'])('says what to use instead of TRUSTED_PROXIES=%s', (value) => {
+  const { message } = catching(() => readEnv({ TRUSTED_PROXIES: value }))
+  expect(message).toMatch(/^TRUSTED_PROXIES: .*CIDR blocks.*`hops:1`/)
 })
 
 describe('what belongs together', () => {

@@ -1,6 +1,7 @@
 // Every environment variable there is: its form, its default and what it means. `main.ts` and `local.ts` read them through here.
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { TrustedProxies } from './http/client-address.ts'
 import type { ForeignIssuer } from './identity/issuers.ts'
 import type { OwnIssuer, SigningKeys } from './identity/tokens.ts'
 
@@ -18,15 +19,12 @@ const flag = z
   .enum(['true', 'false'], 'must be true or false')
   .transform((value) => value === 'true')
   .describe('true or false')
-const list = z
-  .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean),
-  )
-  .describe('a list, separated by commas')
+const itemsOf = (value: string) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)
+const list = z.string().transform(itemsOf).describe('a list, separated by commas')
 const name = z.string().min(1).max(255).describe('1 to 255 characters')
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).describe('an https URL; http on loopback')
 
@@ -64,6 +62,25 @@ const ceOverrides = z
     return data?.extensions ?? {}
   })
   .describe('`{"extensions":{"name":"value"}}`')
+
+/** With these, every caller that has a private address could write the list that says who it is. */
+const TOO_WIDE = ['linklocal', 'uniquelocal']
+const trustedProxies = z
+  .string()
+  .transform((value, context): TrustedProxies => {
+    const [, hops] = /^\s*hops:([1-9])\s*$/.exec(value) ?? []
+    if (hops) return { type: 'hops', hops: Number(hops) }
+    const addresses = itemsOf(value)
+    if (addresses.some((entry) => TOO_WIDE.includes(entry))) {
+      context.addIssue(
+        'no longer takes `linklocal` and `uniquelocal`: name the addresses or CIDR blocks of your proxies, or count them, as in `hops:1`',
+      )
+    } else if (!addresses.every(isProxy)) {
+      context.addIssue('must be `hops:1` to `hops:9`, or addresses, CIDR blocks and loopback, separated by commas')
+    }
+    return { type: 'addresses', addresses }
+  })
+  .describe('`hops:1` to `hops:9`; or addresses, CIDR blocks, `loopback`, separated by commas')
 
 const variable = <S extends z.ZodType<unknown, string>>(schema: S, meaning: string) => ({
   schema: schema.optional(),
@@ -131,10 +148,8 @@ export const variables = {
   ),
   TRUSTED_PROXIES: variableOr(
     '',
-    list
-      .refine((hops) => hops.every(isHop), 'must be addresses, CIDR blocks, loopback, linklocal or uniquelocal, separated by commas')
-      .describe('addresses, CIDR blocks, `loopback`, `linklocal`, `uniquelocal`, separated by commas'),
-    'Hops whose X-Forwarded-For is believed. Behind Knative: `loopback,uniquelocal`, or all callers would be throttled as one',
+    trustedProxies,
+    'The proxies before `auth`, whose entries in X-Forwarded-For count: how many there are, or where. Without it all callers behind a proxy are throttled as one. On a cluster see “Callers’ addresses”',
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(
     url.describe('an http(s) URL'),
@@ -151,7 +166,7 @@ export const variables = {
     url
       .refine((value) => isOrigin(value), 'must be an origin such as https://todo.example.com')
       .describe('an origin such as `https://todo.example.com`'),
-    'Where callers reach the API, for what MCP clients are told of it. Default: the address that they asked',
+    'Where callers reach the API: what MCP clients are pointed to, by default the address that they asked. Where it is https, browsers are told to use nothing else (HSTS)',
   ),
   USER_MAX_RUNNING: variableOr('8', whole(1, 10_000), 'Requests of one user that a process runs at the same time'),
   USER_MAX_WAITING: variableOr('32', whole(0, 10_000), 'Requests of one user that wait for those to end; one more is answered with 429'),
@@ -228,8 +243,8 @@ function isHttpsOrLoopback(value: string): boolean {
   return url?.protocol === 'https:' || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url?.hostname ?? '')
 }
 
-function isHop(value: string): boolean {
-  if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true
+function isProxy(value: string): boolean {
+  if (value === 'loopback') return true
   const [, address = '', prefix] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []
   const bits = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : 0
   return bits > 0 && (prefix === undefined || (Number(prefix) >= 1 && Number(prefix) <= bits))

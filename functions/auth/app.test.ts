@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, it } from 'vitest'
+import { demo } from '../../prisma/seed.ts'
 import { AppError } from '../../shared/errors.ts'
 import { Problem } from '../../shared/http/problem.ts'
 import { Account, Session, TokenStatus } from '../../shared/operations/users.ts'
@@ -21,6 +24,12 @@ const post = (path: string, body: unknown, headers: Record<string, string> = els
     headers: { ...headers, 'content-type': 'application/json' },
   })
 const someone = (name = `user-${randomUUID()}`) => ({ email: `${name}@example.com`, username: name, password: PASSWORD })
+
+/** What the README tells people to register with. */
+function examplePasswords(): string[] {
+  const readme = fs.readFileSync(path.join(import.meta.dirname, '../../README.md'), 'utf8')
+  return [...readme.matchAll(/"password":\s?"([^"]+)"/g)].flatMap(([, password]) => password ?? [])
+}
 
 async function registered(details = someone()) {
   const response = await post('register', details)
@@ -121,6 +130,64 @@ describe('POST /users/register', () => {
     if (pointer !== '#/__proto__') expect(problem.errors).toContainEqual({ pointer, detail: expect.any(String) })
   })
 
+  it.each([
+    ['Hangul filler', '\u3164'],
+    ['Hangul choseong filler', '\u115f'],
+    ['Hangul jungseong filler', '\u1160'],
+    ['halfwidth Hangul filler', '\uffa0'],
+    ['a blank Braille pattern', '\u2800'],
+    ['a variation selector', '\ufe0f'],
+    ['a supplementary variation selector', '\u{e0100}'],
+    ['a Mongolian variation selector', '\u180b'],
+    ['a zero width space', '\u200b'],
+    ['a zero width joiner', '\u200d'],
+    ['a word joiner', '\u2060'],
+    ['a byte order mark', '\ufeff'],
+    ['a soft hyphen', '\u00ad'],
+    ['a combining grapheme joiner', '\u034f'],
+    ['a Khmer inherent vowel', '\u17b4'],
+    ['a tag', '\u{e0061}'],
+    ['a null notehead', '\u{1d159}'],
+    ['a blank hieroglyph', '\u{13441}'],
+    ['a line separator', '\u2028'],
+    ['a paragraph separator', '\u2029'],
+    ['an unassigned character that is ignorable', '\u{e0fff}'],
+  ])('refuses %s in a username', async (_character, character) => {
+    // Some count as space, which is trimmed at the ends.
+    const ends = character.trim() === '' ? [] : [`${character}ada`, `ada${character}`]
+    for (const username of [character, `a${character}da`, ...ends]) {
+      const problem = await refused(await post('register', { ...someone(), username }), 422)
+      expect(problem.errors).toEqual([{ pointer: '#/username', detail: expect.stringMatching(/invisible|must have 1 to 50/) }])
+    }
+  })
+
+  it.each(['Zoë', 'O’Brien', 'Jo\u00e3o da Silva', '山田\u3000太郎', '한글', '\u1112\u1161\u11ab', 'नमस्ते', 'ไทย', 'مريم', '😀', '_-.'])(
+    'takes the username %s, all of which can be seen',
+    async (name) => {
+      await registered({ ...someone(), username: `${name} ${randomUUID().slice(0, 8)}` })
+    },
+  )
+
+  it.each(['password1', '12345678', 'qwertyuiop', 'iloveyou', 'PASSWORD', 'PassWord123', 'trustno1'])(
+    'refuses %s, one of the most common passwords, in any case',
+    async (password) => {
+      const problem = await refused(await post('register', { ...someone(), password }), 422)
+      expect(problem.message).toContain('common')
+      expect(problem.errors).toEqual([{ pointer: '#/password', detail: expect.stringContaining('common') }])
+    },
+  )
+
+  it('takes the passwords of the demo account and of the examples', async () => {
+    for (const password of [demo.password, PASSWORD, ...examplePasswords()]) await registered({ ...someone(), password })
+  })
+
+  it('lets an account log in whose password has become common since', async () => {
+    const { email } = someone()
+    const passwordHash = await deps.passwords.hash('password1')
+    await deps.db.user.create({ data: { id: uuidv7(), email, username: email, usernameKey: email, passwordHash } })
+    expect((await post('login', { email, password: 'password1' })).status).toBe(200)
+  })
+
   it('takes each character of a password as it is, up to 128', async () => {
     const { email } = await registered({ ...someone(), password: ` ${'😀'.repeat(126)} ` })
     expect((await post('login', { email, password: ` ${'😀'.repeat(126)} ` })).status).toBe(200)
@@ -211,6 +278,17 @@ describe('throttling', () => {
     const neighbour = { 'x-forwarded-for': here['x-forwarded-for'].replace(/::1$/, '::2:3') }
     expect((await post('login', { email, password: PASSWORD }, neighbour)).status).toBe(429)
     expect((await post('login', { email, password: PASSWORD })).status).toBe(200)
+  })
+
+  it('lets an owner in from a network they have signed in from while 230 wrong passwords from 230 addresses shut others out', async () => {
+    const { email } = await registered()
+    const home = elsewhere()
+    expect((await post('login', { email, password: PASSWORD }, home)).status).toBe(200)
+    const guesses = Array.from({ length: 230 }, () => deps.throttle.login({ address: counted(elsewhere()), email }, wrong))
+    await Promise.allSettled(guesses)
+    await refused(await post('login', { email, password: PASSWORD }), 429)
+    const sameNetwork = { 'x-forwarded-for': home['x-forwarded-for'].replace(/::1$/, '::2:3') }
+    expect((await post('login', { email, password: PASSWORD }, sameNetwork)).status).toBe(200)
   })
 
   it('counts registrations by the address', async () => {

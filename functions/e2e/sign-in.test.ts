@@ -1,9 +1,12 @@
 // Two replicas of `auth`: they count attempts together, and agree on who has an account.
 import { randomUUID } from 'node:crypto'
+import { Agent } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Session } from '../../shared/operations/users.ts'
 import { answer, elsewhere, SECRET, testEnvironment } from '../../shared/testing.ts'
 import { type FunctionProcess, startFunction } from './process.ts'
+import { startQueueProxy } from './queue-proxy.ts'
+import { listen, passOn } from './reverse-proxy.ts'
 
 let replicas: readonly [FunctionProcess, FunctionProcess]
 let rotated: FunctionProcess
@@ -76,6 +79,23 @@ describe('two replicas of auth', () => {
     const guesses = await Promise.all(Array.from({ length: 14 }, () => post(alone, 'login', { email, password: 'a guess' })))
     expect(guesses.map(({ status }) => status).sort()).toEqual([...Array(10).fill(401), ...Array(4).fill(429)])
     await alone.stop()
+  })
+
+  it('count a caller behind three proxies by the address that the first one saw, whatever list the caller sends', async () => {
+    const auth = await startFunction('auth', testEnvironment({ TRUSTED_PROXIES: 'hops:3' }))
+    const queueProxy = await startQueueProxy(Number(new URL(auth.url).port))
+    const agent = new Agent({ keepAlive: true })
+    const activator = await listen((exchange) => passOn(exchange, { port: Number(new URL(queueProxy.url).port), agent }))
+    const gateway = await listen((exchange) => passOn(exchange, { port: activator.port, agent }))
+    const { email } = someone()
+    const lists = Array.from({ length: 14 }, (_, n) => [`10.0.0.${n}`, `192.0.2.${n}, 10.0.0.${n}, 127.0.0.1`][n % 2] ?? '')
+    const guesses = await Promise.all(
+      lists.map((list) => post({ ...auth, url: gateway.url }, 'login', { email, password: 'a guess' }, { 'x-forwarded-for': list })),
+    )
+    expect(guesses.map(({ status }) => status).sort()).toEqual([...Array(10).fill(401), ...Array(4).fill(429)])
+    for (const proxy of [gateway, activator, queueProxy]) proxy.cut()
+    agent.destroy()
+    await Promise.all([gateway.close(), activator.close(), queueProxy.close(), auth.stop()])
   })
 
   it('log nothing that was secret', async () => {

@@ -22,8 +22,6 @@ export type McpDeps = AppDeps & {
   maxSeconds: number
   /** Whether nobody but this machine can ask. */
   ownMachine?: boolean | undefined
-  /** The origin that callers know; without it, the one that they asked. */
-  publicUrl?: string | undefined
   /** The issuer of the tokens that clients can get by themselves, as a URL. */
   authorizationServer?: string | undefined
   limits?: SocketLimits

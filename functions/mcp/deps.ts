@@ -13,7 +13,6 @@ export function makeMcpDeps(env: Env, deps: Deps): McpDeps {
     maxSeconds: env.MCP_MAX_CONNECTION_SECONDS,
     // Not by the origins alone: on a cluster in a laptop, pages of the laptop call by the cluster's names.
     ownMachine: env.CORS_ORIGINS.includes('loopback') && ['localhost', '127.0.0.1', '::1'].includes(env.HOST ?? ''),
-    publicUrl: env.PUBLIC_URL,
     // An `iss` need not be a URL; one that is none leads no client anywhere.
     authorizationServer: issuer && URL.canParse(issuer) ? issuer : undefined,
   }

@@ -33,6 +33,10 @@ OPENAI_BASE_URL: {{ . | quote }}
   {{- with .root.Values.openai.model }}
 OPENAI_MODEL: {{ . | quote }}
   {{- end }}
+{{- else if eq .name "auth" }}
+  {{- with .root.Values.trustedProxies }}
+TRUSTED_PROXIES: {{ . | quote }}
+  {{- end }}
 {{- end }}
 {{- end }}
 

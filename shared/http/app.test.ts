@@ -207,6 +207,35 @@ describe('browsers', () => {
   })
 })
 
+describe('Strict-Transport-Security', () => {
+  const at = (publicUrl: string | undefined) => {
+    const app = createApp({ name: 'hsts' }, { ...deps, publicUrl }).get('/crash', () => {
+      throw new TypeError('a bug')
+    })
+    return (path: string) => Promise.resolve(app.request(path)).then(({ headers }) => headers.get('strict-transport-security'))
+  }
+
+  it('is in every answer where the public address is https', async () => {
+    const of = at('https://todo.example.com')
+    for (const path of ['/health/live', '/crash', '/nothing']) expect(await of(path)).toBe('max-age=31536000')
+  })
+
+  it.each([undefined, 'http://todo.example.com', 'https://localhost:8443'])(
+    'is in no answer where the public address is %s',
+    async (publicUrl) => {
+      const of = at(publicUrl)
+      for (const path of ['/health/live', '/crash', '/nothing']) expect(await of(path)).toBeNull()
+    },
+  )
+
+  it('follows PUBLIC_URL', async () => {
+    const { deps: https } = testDeps({ PUBLIC_URL: 'https://todo.example.com' })
+    const response = await createApp({ name: 'hsts' }, https).request('/health/live')
+    expect(response.headers.get('strict-transport-security')).toBe('max-age=31536000')
+    await https.db.$disconnect()
+  })
+})
+
 describe('a request', () => {
   it('keeps a sound id and gets one instead of a hostile one', async () => {
     for (const id of ['a', 'trace:1.2-3_4', 'x'.repeat(128)])

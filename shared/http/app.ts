@@ -27,6 +27,8 @@ export type AppDeps = {
   clock: () => Date
   log: Log
   corsOrigins: CorsOrigins
+  /** The origin that callers know. Without it an app only knows the one that a request names. */
+  publicUrl: string | undefined
   /** How many requests of one user run and wait in this process. */
   lanes: UserLanes
   /** Takes events to their sink, where there is one. */
@@ -54,7 +56,7 @@ const Document = z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApiDocum
 /** An app with everything but the routes of its own. */
 export function createApp(
   { name, about, maxBody = 128 * 1024, tells, describes = [] }: AppOptions,
-  { db, log, corsOrigins, tracing }: AppDeps,
+  { db, log, corsOrigins, publicUrl, tracing }: AppDeps,
 ) {
   const app = new Hono<AppEnv>()
   app.onError((error, c) => problem(c, fromHono(error) ?? asAppError(error), c.get('requestId')))
@@ -67,7 +69,7 @@ export function createApp(
   })
 
   app.use(annotate(describeRequest(name, log, tracing), { function: name, about, tells }))
-  app.use(responseHeaders(corsOrigins))
+  app.use(responseHeaders({ corsOrigins, publicUrl }))
   app.use(limitBody(maxBody))
 
   // Once for all who ask at a time: Knative asks every 50 ms and hangs up after 100, and a database that is slow to wake up would be met

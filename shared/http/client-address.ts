@@ -1,56 +1,85 @@
-// Whom a request comes from, for throttling.
-import { isIP, isIPv6 } from 'node:net'
+// Which address a request comes from, for throttling. X-Forwarded-For is a list that each proxy appends the address of its own caller to:
+// entries count only as far as the proxies that wrote them are trusted, because a caller can send any list.
+import { isIP } from 'node:net'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
-import proxyAddr from 'proxy-addr'
+import ipaddr from 'ipaddr.js'
+import type { Log } from './log.ts'
 
-/**
- * The caller's address, as a throttle counts it: IPv6 by its /64, because one household has that many.
- * `X-Forwarded-For` is believed only as far as the hops that wrote it are trusted.
- */
+/** Which proxies wrote the end of X-Forwarded-For. */
+export type TrustedProxies =
+  /** Those at addresses, in CIDR blocks, or at `loopback`. */
+  | { type: 'addresses'; addresses: readonly string[] }
+  /** So many, one behind the other, whatever their addresses. Each of them must append to the header. */
+  | { type: 'hops'; hops: number }
+
+/** The caller's address, as a throttle counts it: IPv6 by its /64, because one household has that many. */
 export type ClientAddress = (c: Context) => string
 
-/** `trusted`: addresses, CIDR blocks, or the names `loopback`, `linklocal`, `uniquelocal`. @throws Error for anything else */
-export function makeClientAddress(trusted: readonly string[]): ClientAddress {
-  const trust = proxyAddr.compile([...trusted])
+type Address = ReturnType<typeof ipaddr.parse>
+type Block = [Address, number]
+
+const LOOPBACK = ['127.0.0.0/8', '::1/128']
+
+/** @throws Error for an entry that is neither an address, nor a CIDR block, nor `loopback` */
+export function createClientAddress(trusted: TrustedProxies, log: Log): ClientAddress {
+  const isTrusted = trusted.type === 'hops' ? (_address: Address, index: number) => index < trusted.hops : isIn(trusted.addresses)
+  let warned = false
+
+  /** Callers can write the entries that a missing proxy does not: an operator has to learn that the count is wrong. */
+  function warnOfMissing(entries: readonly string[]): void {
+    if (warned || trusted.type !== 'hops' || entries.length >= trusted.hops) return
+    warned = true
+    log('warn', 'fewer proxies than TRUSTED_PROXIES counts', { counted: trusted.hops, seen: entries.length })
+  }
+
   return (c) => {
-    const remoteAddress = peerOf(c)
-    const hops = (c.req.header('x-forwarded-for') ?? '')
+    const entries = (c.req.header('x-forwarded-for') ?? '')
       .split(',')
-      .map((hop) => hop.trim())
+      .map((entry) => entry.trim())
       .filter(Boolean)
       .reverse()
-    let address = remoteAddress
-    for (const [index, hop] of hops.entries()) {
-      if (!trust(address, index) || !isIP(hop)) break
-      address = hop
+    warnOfMissing(entries)
+    let address = parse(peerOf(c))
+    for (const [index, entry] of entries.entries()) {
+      const before = isTrusted(address, index) ? addressOf(entry) : undefined
+      if (!before) break
+      address = before
     }
     return network(address)
   }
 }
 
+function isIn(trusted: readonly string[]): (address: Address) => boolean {
+  const blocks = trusted.flatMap((entry) => (entry === 'loopback' ? LOOPBACK : [entry])).map(blockOf)
+  return (address) => ipaddr.subnetMatch(address, { trusted: blocks }, 'none') === 'trusted'
+}
+
+function blockOf(entry: string): Block {
+  if (entry.includes('/')) return ipaddr.parseCIDR(entry)
+  const address = ipaddr.parse(entry)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+/** An entry is an address, with a port behind it where some load balancers write one; IPv6 is then in brackets. */
+function addressOf(entry: string): Address | undefined {
+  const [, bracketed, dotted = entry] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(entry) ?? []
+  if (bracketed !== undefined) return isIP(bracketed) === 6 ? parse(bracketed) : undefined
+  // Stricter than the library, which also reads numbers of fewer than four parts and in octal.
+  return isIP(dotted) ? parse(dotted) : undefined
+}
+
+/** A zone names an interface of this machine: the library does not read all of them, and none says anything of the caller. */
+function parse(address: string): Address {
+  return ipaddr.process(address.split('%')[0] ?? '')
+}
+
 function peerOf(c: Context): string {
-  // Without a socket, when an app is called in process, there is nobody to tell apart.
+  // An app that is called in process has no socket, and one caller.
   const hasSocket = c.env && typeof c.env === 'object' && 'incoming' in c.env
   return (hasSocket ? getConnInfo(c).remote.address : undefined) ?? '127.0.0.1'
 }
 
-function network(address: string): string {
-  if (!isIPv6(address)) return address
-  const groups = groupsOf(address)
-  const [high = 0, low = 0] = groups.slice(6)
-  // IPv4 in IPv6 (RFC 4291, section 2.5.5.2): what a socket that takes both shows for a caller over IPv4.
-  if (groups.slice(0, 6).join() === '0,0,0,0,0,65535') return [high >> 8, high & 255, low >> 8, low & 255].join('.')
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`
-}
-
-/** The eight numbers of an IPv6 address. The URL parser writes it in its one canonical form (RFC 5952); a zone says nothing of the caller. */
-function groupsOf(address: string): number[] {
-  const canonical = new URL(`http://[${address.split('%')[0]}]/`).hostname.slice(1, -1)
-  const [left = [], right = []] = canonical.split('::').map((part) => part.split(':').filter(Boolean))
-  const zeros = Array<string>(8 - left.length - right.length).fill('0')
-  return [...left, ...zeros, ...right].map((group) => Number.parseInt(group, 16))
+function network(address: Address): string {
+  return address.kind() === 'ipv4' ? address.toString() : `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`)}/64`
 }

@@ -18,16 +18,29 @@ const EXPOSED = 'Link, Location, Retry-After, WWW-Authenticate, X-Request-Id'
 const METHODS = 'GET, POST, PUT, PATCH, DELETE'
 const PREFLIGHT_SECONDS = '600'
 
-/** Adds them, and answers preflight requests. A header that a route has set itself stays. */
-export function responseHeaders(origins: CorsOrigins) {
+/** A year. Without `includeSubDomains`: other hosts of the domain may still speak http. */
+const HSTS = 'max-age=31536000'
+
+export type HeaderOptions = {
+  corsOrigins: CorsOrigins
+  /** The origin that callers reach the API at, if it is known. */
+  publicUrl: string | undefined
+}
+
+/**
+ * Adds them, and answers preflight requests. A header that a route has set itself stays. Where `publicUrl` is https, browsers are told to
+ * come by https alone (RFC 6797); over plain http they ignore that.
+ */
+export function responseHeaders({ corsOrigins: origins, publicUrl }: HeaderOptions) {
   const any = origins.includes('*')
+  const fixed = [...FIXED, ...(isHttpsHost(publicUrl) ? [['strict-transport-security', HSTS] as const] : [])]
   return createMiddleware(async (c, next) => {
     const preflight = c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined
     if (preflight) c.res = c.body(null, 204)
     else await next()
 
     const { headers } = c.res
-    for (const [name, value] of FIXED) if (!headers.has(name)) headers.set(name, value)
+    for (const [name, value] of fixed) if (!headers.has(name)) headers.set(name, value)
     if (!any) headers.append('vary', 'Origin')
     const origin = c.req.header('origin')
     if (origin === undefined || !isAllowed(origin, origins)) return
@@ -41,6 +54,12 @@ export function responseHeaders(origins: CorsOrigins) {
     headers.set('access-control-max-age', PREFLIGHT_SECONDS)
     headers.append('vary', 'Access-Control-Request-Headers')
   })
+}
+
+/** Not on localhost: the rule would hold for every port, and so for whatever else a developer runs there. */
+function isHttpsHost(publicUrl: string | undefined): boolean {
+  const url = publicUrl === undefined ? null : URL.parse(publicUrl)
+  return url?.protocol === 'https:' && url.hostname !== 'localhost'
 }
 
 /** Whether pages of this origin may call. */

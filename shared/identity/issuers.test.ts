@@ -1,9 +1,9 @@
 // Tokens as attackers make them: written by hand and really signed, because a library would refuse to make most of them.
 import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { v7 as uuidv7 } from 'uuid'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ForeignIssuer, makeTokenVerifier } from './issuers.ts'
 import { makeTokenIssuer, type OwnIssuer } from './tokens.ts'
 
@@ -28,15 +28,31 @@ const own: OwnIssuer = {
   lifetime: 1800,
 }
 
-/** A server that publishes keys, and does not always. */
-const published = { status: 200, body: JSON.stringify({ keys: [{ ...jwk(ed25519.publicKey), kid: 'ed', alg: 'EdDSA' }] }), fetched: 0 }
-const server = createServer((_request, response) => {
+/** A server that publishes keys, as `answer` has it. */
+const KEYS = JSON.stringify({ keys: [{ ...jwk(ed25519.publicKey), kid: 'ed', alg: 'EdDSA' }] })
+const respond =
+  (body: string, status = 200) =>
+  (response: ServerResponse): void => {
+    response.writeHead(status).end(body)
+  }
+const published = { fetched: 0, elsewhere: 0, answer: respond(KEYS) as (response: ServerResponse) => void }
+const server = createServer((request, response) => {
+  if (request.url === '/elsewhere') {
+    published.elsewhere++
+    return respond(KEYS)(response)
+  }
   published.fetched++
-  response.writeHead(published.status, { location: '/elsewhere' }).end(published.body)
+  published.answer(response)
 }).listen(0, '127.0.0.1')
 await once(server, 'listening')
 const address = server.address()
-afterAll(() => server.close())
+beforeEach(() => {
+  published.answer = respond(KEYS)
+})
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
 
 const foreign: ForeignIssuer = {
   issuer: ISSUER,
@@ -316,35 +332,178 @@ describe('rotating the secret', () => {
 })
 
 describe("the other issuer's keys", () => {
-  const good = published.body
   const UNAVAILABLE = { name: 'AppError', kind: 'unavailable', retryAfter: 5 }
+  const SECOND = 1_000
+  const MINUTE = 60 * SECOND
+  const HOUR = 60 * MINUTE
+  /** Writes for as long as the caller reads. */
+  const endless = (response: ServerResponse) => {
+    response.on('drain', () => response.write(' '.repeat(65_536)))
+    response.write(' '.repeat(65_536))
+  }
+  const FAILURES: [string, (response: ServerResponse) => void][] = [
+    ['status 500', respond(KEYS, 500)],
+    ['status 404', respond('{}', 404)],
+    ['no JSON', respond('no JSON')],
+    ['another form', respond('{"keys":"none"}')],
+    ['5 MB', respond(JSON.stringify({ ...JSON.parse(KEYS), padding: 'x'.repeat(5_000_000) }))],
+    ['a body without an end', endless],
+    ['a redirect', (response) => void response.writeHead(302, { location: '/elsewhere' }).end()],
+    ['an answer that is cut', (response) => void response.writeHead(200, { 'content-length': 1_000 }).write('{', () => response.destroy())],
+  ]
 
-  it.each([
-    [500, good],
-    [404, '{}'],
-    [302, ''],
-    [200, 'no JSON'],
-    [200, '{"keys":"none"}'],
-  ])('answered with %i %o are unavailable, which is nobody’s fault but theirs, and good again afterwards', async (status, body) => {
-    const fresh = makeTokenVerifier(own, foreign, clock)
-    Object.assign(published, { status, body })
-    await expect(fresh(foreignToken())).rejects.toMatchObject(UNAVAILABLE)
-    await expect(fresh(ownToken())).resolves.toMatchObject({ issuer: null })
-    Object.assign(published, { status: 200, body: good })
-    await expect(fresh(foreignToken())).resolves.toMatchObject({ issuer: ISSUER })
-  })
-
-  it('are unavailable when nobody listens', async () => {
-    const nobody = makeTokenVerifier(own, { ...foreign, jwksUrl: 'http://127.0.0.1:9/jwks' }, clock)
-    await expect(nobody(foreignToken())).rejects.toMatchObject(UNAVAILABLE)
-  })
-
-  it('are fetched once for many tokens at once, and not for every kid that somebody makes up', async () => {
-    const fresh = makeTokenVerifier(own, foreign, clock)
+  /** A verifier with a clock of its own, and its reports. Each token is another, because those that were good are remembered. */
+  function verifier() {
+    const offset = { milliseconds: 0 }
+    const at = () => new Date(Date.now() + offset.milliseconds)
+    const reports: unknown[] = []
+    const verifyAt = makeTokenVerifier(own, foreign, at, (error) => reports.push(error))
+    const token = (header = {}) => foreignToken(header, { exp: Math.floor(at().getTime() / 1000) + 60, jti: randomUUID() })
+    return {
+      reports,
+      pass: (milliseconds: number) => {
+        offset.milliseconds += milliseconds
+      },
+      check: (header = {}) => verifyAt(token(header)),
+      own: () => verifyAt(ownToken({}, { exp: now() + 60 })),
+    }
+  }
+  const fetchesOf = async (work: () => Promise<unknown>) => {
     const before = published.fetched
-    await Promise.all(Array.from({ length: 20 }, () => fresh(foreignToken())))
-    await Promise.allSettled(Array.from({ length: 20 }, (_, n) => fresh(foreignToken({ kid: `made up ${n}` }))))
-    expect(published.fetched - before).toBe(1)
+    await work()
+    return published.fetched - before
+  }
+
+  it.each(FAILURES)(
+    'answered with %s are unavailable, our own tokens are not, and 5 s later they are fetched again',
+    async (_case, answer) => {
+      const { check, pass, own, reports } = verifier()
+      published.answer = answer
+      await expect(check()).rejects.toMatchObject(UNAVAILABLE)
+      await expect(own()).resolves.toMatchObject({ issuer: null })
+      published.answer = respond(KEYS)
+      pass(4 * SECOND)
+      await expect(check()).rejects.toMatchObject(UNAVAILABLE)
+      pass(2 * SECOND)
+      await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
+      expect(reports).toHaveLength(1)
+      expect(published.elsewhere).toBe(0)
+    },
+  )
+
+  it('are unavailable when the port is closed', async () => {
+    const closed = makeTokenVerifier(own, { ...foreign, jwksUrl: 'http://127.0.0.1:9/jwks' }, clock)
+    await expect(closed(foreignToken())).rejects.toMatchObject(UNAVAILABLE)
+  })
+
+  it('are read no further than their limit', async () => {
+    let written = 0
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    published.answer = (response) => {
+      const more = () => {
+        written += 65_536
+        response.write(' '.repeat(65_536))
+      }
+      response.on('drain', more).on('close', resolve)
+      more()
+    }
+    await expect(verifier().check()).rejects.toMatchObject(UNAVAILABLE)
+    await closed
+    // Most of it waits in the buffers of two sockets.
+    expect(written).toBeLessThan(16_000_000)
+  })
+
+  it('are fetched once for many tokens at once, and not for every kid that a caller makes up', async () => {
+    const { check } = verifier()
+    const fetches = await fetchesOf(async () => {
+      await Promise.all(Array.from({ length: 20 }, () => check()))
+      for (let n = 0; n < 100; n++) await expect(check({ kid: `made up ${n}` })).rejects.toMatchObject(REFUSED)
+    })
+    expect(fetches).toBe(1)
+  })
+
+  it('are fetched once for 100 kids that a caller makes up while the issuer fails', async () => {
+    const { check } = verifier()
+    published.answer = respond('', 500)
+    const fetches = await fetchesOf(async () => {
+      for (let n = 0; n < 100; n++) await expect(check({ kid: `made up ${n}` })).rejects.toMatchObject(UNAVAILABLE)
+    })
+    expect(fetches).toBe(1)
+  })
+
+  it('are fetched again for an unknown kid 30 s after the last time, when the issuer has a new key', async () => {
+    const { check, pass } = verifier()
+    await check()
+    published.answer = respond(KEYS.replace('"ed"', '"new"'))
+    pass(29 * SECOND)
+    await expect(check({ kid: 'new' })).rejects.toMatchObject(REFUSED)
+    pass(2 * SECOND)
+    await expect(check({ kid: 'new' })).resolves.toMatchObject({ issuer: ISSUER })
+  })
+
+  it('are no longer good 10 minutes after the issuer has withdrawn them', async () => {
+    const { check, pass } = verifier()
+    await check()
+    published.answer = respond(KEYS.replace('"ed"', '"new"'))
+    pass(9 * MINUTE)
+    await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
+    pass(2 * MINUTE)
+    await expect(check()).rejects.toMatchObject(REFUSED)
+  })
+
+  it.each(FAILURES)(
+    'that are known outlive an hour of %s, are tried for every 5 s at most, and then are fresh again',
+    async (_case, answer) => {
+      const { check, pass, reports } = verifier()
+      await check()
+      published.answer = answer
+      const fetches = await fetchesOf(async () => {
+        for (let minute = 0; minute < 70; minute++) {
+          pass(MINUTE)
+          await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
+          await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
+        }
+      })
+      expect(fetches).toBeGreaterThan(30)
+      expect(fetches).toBeLessThanOrEqual(70)
+      expect(reports).toHaveLength(1)
+      published.answer = respond(KEYS.replace('"ed"', '"new"'))
+      const isAccepted = (header: object) => {
+        pass(6 * SECOND)
+        return check(header).then(
+          () => true,
+          () => false,
+        )
+      }
+      // A fetch that was under way may still fail.
+      await expect.poll(() => isAccepted({ kid: 'new' })).toBe(true)
+      expect(await isAccepted({})).toBe(false)
+    },
+  )
+
+  it('are given up after a day of failures', async () => {
+    const { check, pass } = verifier()
+    await check()
+    published.answer = respond('', 500)
+    pass(24 * HOUR - MINUTE)
+    await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
+    pass(2 * MINUTE)
+    await expect(check()).rejects.toMatchObject(UNAVAILABLE)
+  })
+
+  it('that never come are waited for once: after that, tokens with known keys do not wait', async () => {
+    const { check, pass } = verifier()
+    await check()
+    const hanging: ServerResponse[] = []
+    published.answer = (response) => void hanging.push(response)
+    pass(11 * MINUTE)
+    await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
+    expect(hanging).toHaveLength(1)
+    pass(6 * SECOND)
+    await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
+    await expect.poll(() => hanging.length).toBe(2)
+    expect(hanging[1]?.closed).toBe(false)
+    for (const response of hanging) response.destroy()
   })
 
   it('are not fetched for a token that cannot be good', async () => {

@@ -1,10 +1,11 @@
 // Whose tokens are good: one table of issuers. A token's `iss` picks exactly one profile, which says what it must look like; keys are
 // never tried in turn (RFC 8725, section 3).
-import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import type { Actor } from '../operations/operation.ts'
 import { text } from '../operations/text.ts'
+import { createRemoteKeys } from './remote-keys.ts'
 import { ACCESS_TOKEN_TYPE, type OwnIssuer } from './tokens.ts'
 
 export type ForeignIssuer = {
@@ -55,12 +56,18 @@ const ForeignClaims = z.object({
 /**
  * Verifies access tokens of our own and, if there is one, of a foreign issuer. Never looks into the database.
  * The verifier throws AppError `unauthenticated` for a token that is not good, `unavailable` when the issuer's keys cannot be fetched.
+ * `report` gets the first failure to fetch them of each outage.
  */
-export function makeTokenVerifier(own: OwnIssuer, foreign: ForeignIssuer | undefined, clock: () => Date): VerifyToken {
+export function makeTokenVerifier(
+  own: OwnIssuer,
+  foreign: ForeignIssuer | undefined,
+  clock: () => Date,
+  report: (error: unknown) => void = () => {},
+): VerifyToken {
   const profiles = new Map<string, Profile>([[own.issuer, ownProfile(own)]])
   if (foreign) {
     if (profiles.has(foreign.issuer)) throw new Error(`BETTER_AUTH_ISSUER: ${foreign.issuer} is the name of our own issuer`)
-    profiles.set(foreign.issuer, foreignProfile(foreign))
+    profiles.set(foreign.issuer, foreignProfile(foreign, createRemoteKeys(foreign.jwksUrl, clock, report)))
   }
   return remembering(clock, async function verifyToken(token) {
     try {
@@ -141,23 +148,12 @@ function ownProfile({ keys, issuer, audience }: OwnIssuer): Profile {
   }
 }
 
-function foreignProfile({ issuer, audience, jwksUrl }: ForeignIssuer): Profile {
-  const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 3_000, cooldownDuration: 30_000, cacheMaxAge: 600_000 })
+function foreignProfile({ issuer, audience }: ForeignIssuer, key: JWTVerifyGetKey): Profile {
   return {
     // Better Auth's tokens have no `typ`; its cookie cache, signed with the same keys, has `better-auth.session-cache+jwt`.
     types: new Set([undefined, 'JWT']),
     options: { algorithms: ['EdDSA'], issuer, audience },
-    key: async (header, token) => {
-      try {
-        return await keys(header, token)
-      } catch (error) {
-        if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error
-        throw new AppError('unavailable', "The token issuer's keys cannot be fetched at the moment. Please try again.", {
-          retryAfter: 5,
-          cause: error,
-        })
-      }
-    },
+    key,
     claims: ForeignClaims,
     issuer,
     foreign: true,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
 import { AppError } from '../errors.ts'
+import { isCommon } from './common-passwords.ts'
 
 /** KiB, passes, lanes. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
@@ -34,6 +35,7 @@ export function makePasswords() {
         const matches = await verify(comparable ? stored : decoy, password)
         return matches && comparable
       }),
+    isCommon,
   }
 }
 

@@ -1,7 +1,7 @@
 // Accounts: our own, and those that a foreign issuer vouches for.
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
-import { AppError } from '../errors.ts'
+import { AppError, invalid } from '../errors.ts'
 import { constraintOf } from './failure.ts'
 import { type Context, operation, type UserContext } from './operation.ts'
 import { text, verbatim } from './text.ts'
@@ -12,6 +12,8 @@ export type AccountContext = Context & {
     hash(password: string): Promise<string>
     /** Takes the same time when there is no hash to compare with. */
     verify(hash: string | undefined, password: string): Promise<boolean>
+    /** Whether it is one of the passwords that are guessed first. */
+    isCommon(password: string): Promise<boolean>
   }
   /** An access token and its lifetime in seconds. */
   issueToken(user: { id: string; email: string }): Promise<{ token: string; expiresIn: number }>
@@ -19,10 +21,15 @@ export type AccountContext = Context & {
 
 /** Normalised: no surrounding space, lower case throughout. Two spellings of one address are one account. */
 const Email = z.string().trim().toLowerCase().max(254).check(z.email())
+/**
+ * Characters that show nothing, or break the line: two names that differ in them look the same. The five at the end have no Unicode property
+ * of their own: the blank Braille pattern, the null notehead, the Khitan filler and two blank hieroglyphs.
+ */
+const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{2800}\u{1D159}\u{16FE4}\u{13441}\u{13442}]/u
 const Username = text(1, 50)
-  .refine((value) => !/\p{C}/u.test(value), 'must not contain control or invisible characters')
+  .refine((value) => !INVISIBLE.test(value), 'must not contain control or invisible characters')
   .describe('Unique, whatever the case')
-const NewPassword = verbatim(8, 128).describe('8 to 128 characters')
+const NewPassword = verbatim(8, 128).describe('8 to 128 characters; none of the most common passwords')
 
 const example = {
   id: '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4',
@@ -79,6 +86,8 @@ const Nothing = z.strictObject({})
 export const registerUser = operation(
   { name: 'register', summary: 'Create an account.', effect: 'write', input: Register, output: Account, errors: ['conflict', 'throttled'] },
   async ({ db, passwords, clock }: AccountContext, { email, username, password }) => {
+    if (await passwords.isCommon(password))
+      throw invalid('/password', 'This password is one of the most common ones. Please choose another.')
     const passwordHash = await passwords.hash(password)
     try {
       const user = await db.user.create({
