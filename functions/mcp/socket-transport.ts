@@ -5,7 +5,6 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   ErrorCode,
   type JSONRPCMessage,
-  JSONRPCMessageSchema,
   type JSONRPCRequest,
   type JSONRPCResponse,
   type MessageExtraInfo,
@@ -13,10 +12,15 @@ import {
 } from '@modelcontextprotocol/sdk/types.js'
 import { type RawData, WebSocket } from 'ws'
 import { type SocketLimits, socketLimits } from './limits.ts'
-import { wrongParams } from './params.ts'
+import { parseJson, type RpcError, readMessage } from './messages.ts'
 
-/** An older way to ask, if the message is in one: the request that is meant, and how its answer is to be said. */
-export type Dialect = (message: object) => { request: JSONRPCRequest; say: (response: JSONRPCResponse) => object } | undefined
+/** Reads a message of an older dialect: the request it stands for and the form of its answer, or the answer to a bad one. */
+export type Dialect = (
+  message: object,
+) =>
+  | { type: 'request'; request: JSONRPCRequest; say: (response: JSONRPCResponse) => object }
+  | { type: 'invalid'; answer: object }
+  | undefined
 
 export type SocketTransportOptions = { authInfo?: AuthInfo; limits?: SocketLimits; dialect?: Dialect }
 
@@ -121,28 +125,21 @@ export class WebSocketServerTransport implements Transport {
   }
 
   #read(text: string): void {
-    const value = parse(text)
+    const value = parseJson(text)
     const older = typeof value === 'object' && value !== null ? this.#dialect?.(value) : undefined
-    const { data: message } = JSONRPCMessageSchema.safeParse(value)
-    if (older) {
-      this.#admit(older.request, older.say)
-    } else if (message && 'method' in message && 'id' in message) {
-      this.#admit(message, (response) => response)
-    } else if (message) {
-      this.#faults = 0
-      this.onmessage?.(message, this.#extra)
-    } else if (value === undefined) {
-      this.#fault(ErrorCode.ParseError, 'This is not JSON.')
-    } else {
-      const hint = Array.isArray(value) ? 'Batches are not taken: send one message after the other.' : 'This is not a JSON-RPC 2.0 message.'
-      this.#fault(ErrorCode.InvalidRequest, hint)
-    }
+    const incoming = older ?? { ...readMessage(value), say: (response: JSONRPCResponse): object => response }
+    // A message without a readable id is a fault, because its sender cannot learn from the answer which one it was.
+    const isFault = incoming.type === 'invalid' && 'id' in incoming && incoming.id === null
+    this.#faults = isFault ? this.#faults + 1 : 0
+    if (incoming.type === 'request') this.#admit(incoming.request, incoming.say)
+    else if (incoming.type === 'message') this.onmessage?.(incoming.message, this.#extra)
+    else this.#tell('answer' in incoming ? incoming.answer : { jsonrpc: '2.0', id: incoming.id, error: incoming.error })
+    if (this.#faults >= this.#limits.faults) this.#hangUp(1008, 'too many unreadable messages')
   }
 
   /** Runs a request, or answers why not. */
   #admit(request: JSONRPCRequest, say: (response: JSONRPCResponse) => object): void {
-    this.#faults = 0
-    const refusal = this.#refusal(request.id) ?? wrongParams(request)
+    const refusal = this.#refusal(request.id)
     if (refusal) {
       this.#tell(say({ jsonrpc: '2.0', id: request.id, error: refusal }))
     } else {
@@ -151,17 +148,11 @@ export class WebSocketServerTransport implements Transport {
     }
   }
 
-  #refusal(id: RequestId): { code: number; message: string } | undefined {
+  #refusal(id: RequestId): RpcError | undefined {
     if (this.#running.has(id)) return { code: ErrorCode.InvalidRequest, message: 'A request with this id is still running.' }
     if (this.#leaving) return { code: NOT_NOW, message: 'This connection is about to close: connect again, and send the request there.' }
     if (this.#running.size < this.#limits.inFlight) return undefined
     return { code: NOT_NOW, message: `Only ${this.#limits.inFlight} requests may run at once: wait for an answer, then send it again.` }
-  }
-
-  /** Answers what is no request. */
-  #fault(code: number, message: string): void {
-    this.#tell({ jsonrpc: '2.0', id: null, error: { code, message } })
-    if (++this.#faults >= this.#limits.faults) this.#hangUp(1008, 'too many unreadable messages')
   }
 
   #tell(message: object): void {
@@ -192,13 +183,5 @@ export class WebSocketServerTransport implements Transport {
     clearTimeout(this.#deadline)
     this.#socket.close(code, reason)
     this.#deadline = setTimeout(() => this.#socket.terminate(), this.#limits.farewell)
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
