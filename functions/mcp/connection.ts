@@ -6,7 +6,7 @@ import { errorFields, type Log } from '../../shared/http/log.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import type { SocketLimits } from './limits.ts'
 import { predecessorDialect } from './predecessor.ts'
-import { authInfoOf, createMcpServer } from './server.ts'
+import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 import { PROTOCOL } from './socket-token.ts'
 import { WebSocketServerTransport } from './socket-transport.ts'
 import type { OpenSockets } from './sockets.ts'
@@ -31,12 +31,10 @@ export function connect(
     transport.closed.then((code) =>
       log('info', 'disconnected', { function: 'mcp', user_id, code, seconds: Math.round((performance.now() - begun) / 1000) }),
     )
-    createMcpServer(ctx, log)
-      .connect(transport)
-      .catch((error) => {
-        log('error', 'connection failed', { function: 'mcp', user_id, ...errorFields(error) })
-        webSocket.close(1011, 'something went wrong on our side')
-      })
+    connectServer(createMcpServer(ctx, log), transport).catch((error) => {
+      log('error', 'connection failed', { function: 'mcp', user_id, ...errorFields(error) })
+      webSocket.close(1011, 'something went wrong on our side')
+    })
   })
 }
 

@@ -3,7 +3,7 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import type { Log } from '../../shared/http/log.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import { parseJson, readMessage } from './messages.ts'
-import { authInfoOf, createMcpServer } from './server.ts'
+import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 
 /**
  * Answers a POST: one JSON-RPC message in, one JSON answer out, or 202 without a body for a notification. An error of the protocol has the
@@ -18,7 +18,7 @@ export async function answerPost(request: Request, ctx: UserContext, log: Log): 
   }
   const server = createMcpServer(ctx, log)
   const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true })
-  await server.connect(transport)
+  await connectServer(server, transport)
   try {
     return await transport.handleRequest(request, { parsedBody, authInfo: authInfoOf(ctx.actor) })
   } finally {
