@@ -8,6 +8,7 @@ import { annotate, serves } from '../../shared/http/route.ts'
 import { traceparentOf } from '../../shared/http/trace.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import { createInboxes } from './inbox.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } from './metadata.ts'
 import { assertOrigin } from './origin.ts'
@@ -52,7 +53,7 @@ const socket = {
     '`Upgrade: websocket` the answer is 405: there is no event stream to GET.',
   ].join(' '),
   output: z.looseObject({}),
-  errors: ['malformed', 'unauthenticated', 'forbidden', 'method_not_allowed'],
+  errors: ['malformed', 'unauthenticated', 'forbidden', 'method_not_allowed', 'throttled'],
 } as const
 const post = {
   name: 'mcp',
@@ -76,7 +77,8 @@ const metadata = {
 } as const
 
 export function mcpApp(deps: McpDeps) {
-  const { db, clock, delivery, log, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const { db, clock, delivery, log, lanes, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const inboxes = createInboxes(limits.userInbox)
   const tickets = makeTickets(db, clock)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
@@ -95,10 +97,14 @@ export function mcpApp(deps: McpDeps) {
       const actor = await socketActor(c, { verifyToken: deps.verifyToken, tickets })
       c.set('userId', actor.userId)
       const { connect } = await import('./connection.ts')
-      // Once more, because others may have come meanwhile.
-      sockets.assertRoom()
+      // Right before it is taken, because others may have come meanwhile.
+      sockets.assertRoomFor(actor.userId)
       return takeUpgrade(c, (...upgrade) =>
-        connect(upgrade, { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) }, { sockets, log, maxSeconds, limits }),
+        connect(
+          upgrade,
+          { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) },
+          { sockets, inboxes, lanes, log, maxSeconds, limits },
+        ),
       )
     })
     .post('/api/v1/mcp', serves(post, { answers: postAnswers }), checkOrigin, signedIn(deps), takesMessage, async (c) => {

@@ -26,7 +26,7 @@ export async function startMcp(environment: Record<string, string> = {}, limits:
   }
   afterAll(stop)
   const url = `http://127.0.0.1:${serving.port}/api/v1/mcp`
-  return { ...world, app, serving, url, socketUrl: url.replace('http', 'ws') }
+  return { ...world, app, serving, sockets: deps.sockets, url, socketUrl: url.replace('http', 'ws') }
 }
 
 export type Frame = { jsonrpc?: string; id?: unknown; result?: Record<string, unknown>; error?: { code: number; message: string } }
@@ -62,6 +62,20 @@ export function openSocket(url: string, options: ClientOptions = {}, protocols: 
     },
   }
 }
+
+/** Gives a user 500 todos, so that `listAll` is answered with 0.7 MB. */
+export async function addLargeTodos({ deps }: Pick<McpWorld, 'deps'>, { id }: Pick<TestUser, 'id'>): Promise<void> {
+  await deps.db.$executeRaw`
+    INSERT INTO todos (id, user_id, title, description)
+    SELECT gen_random_uuid(), ${id}, 'todo', repeat('x', 1000) FROM generate_series(1, 500)`
+}
+
+export const listAll = (id: number) => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'tools/call',
+  params: { name: 'list_tasks', arguments: { limit: 500 } },
+})
 
 /** How a handshake that is refused is answered. */
 export async function refused(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
