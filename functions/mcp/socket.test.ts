@@ -8,7 +8,7 @@ import { createTodo } from '../../shared/operations/todos.ts'
 import { contextOf, newUser, type TestUser } from '../../shared/testing.ts'
 import { socketLimits } from './limits.ts'
 import { WebSocketServerTransport } from './socket-transport.ts'
-import { addLargeTodos, listAll, type McpWorld, openSocket, refused, startMcp, tokenFor } from './testing.ts'
+import { addLargeTodos, heldTodo, listAll, type McpWorld, openSocket, refused, startMcp, tokenFor } from './testing.ts'
 
 const world = await startMcp()
 const LIST = { name: 'list_tasks', arguments: {} }
@@ -18,32 +18,6 @@ async function open(user: TestUser, { at = world, ...options }: { at?: McpWorld;
   const socket = openSocket(at.socketUrl, { headers: user.headers, ...options })
   await socket.opened
   return socket
-}
-
-/** A todo that nobody can change until `release` is called: a call that wants to is a running one. */
-async function heldTodo(user: TestUser) {
-  const { id } = await createTodo(contextOf(world.deps, user), { title: 'held' })
-  const { promise: released, resolve: release } = Promise.withResolvers<void>()
-  const { promise: held, resolve: isHeld } = Promise.withResolvers<void>()
-  const done = world.deps.db.$transaction(async (tx) => {
-    await tx.$queryRaw`SELECT 1 FROM todos WHERE id = ${id}::uuid FOR UPDATE`
-    isHeld()
-    await released
-  })
-  await held
-  const change = (requestId: unknown) => ({
-    jsonrpc: '2.0',
-    id: requestId,
-    method: 'tools/call',
-    params: { name: 'update_task', arguments: { todo_id: id, title: 'changed' } },
-  })
-  return {
-    change,
-    release: async () => {
-      release()
-      await done
-    },
-  }
 }
 
 const newTicket = async (headers: Record<string, string>) => {
@@ -189,7 +163,7 @@ describe('a connection', () => {
 
   it('runs each id once, and answers a request that was given up', async () => {
     const user = await newUser(world)
-    const { change, release } = await heldTodo(user)
+    const { change, release } = await heldTodo(world, user)
     const { say, next, ask, socket } = await open(user)
     say(change(1))
     say(change(1))
@@ -228,7 +202,7 @@ describe('a connection', () => {
 
   it('closes with 4401 when the token expires, after the running calls', async () => {
     const user = await newUser(world)
-    const { change, release } = await heldTodo(user)
+    const { change, release } = await heldTodo(world, user)
     const socket = openSocket(world.socketUrl, { headers: { authorization: `Bearer ${await tokenFor(user, { seconds: 2 })}` } })
     await socket.opened
     socket.say(change(1))
@@ -243,7 +217,7 @@ describe('a connection', () => {
   it('drains: running calls are answered, new ones and new connections refused, then 1001', async () => {
     const ending = await startMcp()
     const user = await newUser(world)
-    const { change, release } = await heldTodo(user)
+    const { change, release } = await heldTodo(world, user)
     const [busy, idle] = [await open(user, { at: ending }), await open(user, { at: ending })]
     busy.say(change(1))
     await idle.ask(1, 'ping')
