@@ -4,7 +4,8 @@ import { type AddressInfo, connect } from 'node:net'
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { createTodo } from '../../shared/operations/todos.ts'
+import { ListTodos } from '../../shared/operations/todo-schemas.ts'
+import { createTodo, listTodos } from '../../shared/operations/todos.ts'
 import { contextOf, newUser, type TestUser } from '../../shared/testing.ts'
 import { socketLimits } from './limits.ts'
 import { WebSocketServerTransport } from './socket-transport.ts'
@@ -229,6 +230,53 @@ describe('a connection', () => {
     expect(await busy.next()).toMatchObject({ id: 1, result: { structuredContent: { title: 'changed' } } })
     expect(await busy.closed).toEqual({ code: 1001, reason: 'the server ends; connect again' })
     await drained
+  })
+
+  it('refuses with -32000 what waits when the process drains, and does not run it', async () => {
+    const ending = await startMcp({ USER_MAX_RUNNING: '1' })
+    const user = await newUser(world)
+    const { change, waiting, release } = await heldTodo(world, user)
+    const { say, next, closed } = await open(user, { at: ending })
+    say(change('running'))
+    say({ ...list('waiting'), params: { name: 'add_task', arguments: { title: 'Never added' } } })
+    await expect.poll(waiting).toBe(1)
+    const drained = ending.serving.drain({ lameDuck: 0 })
+    expect(await next()).toMatchObject({ id: 'waiting', error: { code: -32000, message: expect.stringContaining('not run') } })
+    await release()
+    expect(await next()).toMatchObject({ id: 'running', result: { structuredContent: { title: 'changed' } } })
+    expect((await closed).code).toBe(1001)
+    await drained
+    expect(await listTodos(contextOf(world.deps, user), ListTodos.parse({}))).toMatchObject({ todos: [{ title: 'changed' }] })
+  })
+
+  it('says of a call that outlasts the drain that its outcome is not known, before it closes with 1001', async () => {
+    const ending = await startMcp({}, { leaveMs: 100 })
+    const user = await newUser(world)
+    const { change, waiting, release } = await heldTodo(world, user)
+    const { say, next, closed } = await open(user, { at: ending })
+    say(change(1))
+    await expect.poll(waiting).toBe(1)
+    const drained = ending.serving.drain({ lameDuck: 0 })
+    expect(await next()).toEqual({ jsonrpc: '2.0', id: 1, error: { code: -32603, message: expect.stringContaining('not known') } })
+    expect((await closed).code).toBe(1001)
+    await release()
+    await drained
+  })
+
+  it('answers every request before it closes, also when it closes for a fault of the client', async () => {
+    const world = await startMcp({ USER_MAX_RUNNING: '1' })
+    const user = await newUser(world)
+    const { change, waiting, release } = await heldTodo(world, user)
+    const { say, next, closed } = await open(user, { at: world })
+    say({ method: 'call/update_task', params: change(0).params.arguments, id: 'predecessor' })
+    await expect.poll(waiting).toBe(1)
+    say(list('waiting'))
+    for (let count = 0; count < 10; count++) say('garbage')
+    for (let count = 0; count < 10; count++) expect(await next()).toMatchObject({ id: null, error: { code: -32700 } })
+    expect(await next()).toEqual({ id: 'predecessor', error: { code: -32603, message: expect.stringContaining('not known') } })
+    expect(await next()).toMatchObject({ id: 'waiting', error: { code: -32000 } })
+    expect((await closed).code).toBe(1008)
+    await release()
   })
 
   it('keeps nothing that the next one would miss', async () => {
