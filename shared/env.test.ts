@@ -183,6 +183,15 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     ],
     refuses: ['0', '100001', 'all'],
   },
+  MCP_MAX_CONNECTIONS_PER_USER: { fallback: 20, takes: [['1', 1]], refuses: ['0', '100001', 'all'] },
+  MCP_MAX_HELD_BYTES: {
+    fallback: 67_108_864,
+    takes: [
+      ['1048576', 1_048_576],
+      ['17179869184', 17_179_869_184],
+    ],
+    refuses: ['1048575', '17179869185', '64Mi'],
+  },
   MCP_MAX_CONNECTION_SECONDS: {
     fallback: 600,
     takes: [

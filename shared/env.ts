@@ -171,6 +171,16 @@ export const variables = {
   USER_MAX_RUNNING: variableOr('8', whole(1, 10_000), 'Requests of one user that a process runs at the same time'),
   USER_MAX_WAITING: variableOr('32', whole(0, 10_000), 'Requests of one user that wait for those to end; one more is answered with 429'),
   MCP_MAX_CONNECTIONS: variableOr('1000', whole(1, 100_000), 'WebSockets that a process keeps at the most; more are answered with 503'),
+  MCP_MAX_CONNECTIONS_PER_USER: variableOr(
+    '20',
+    whole(1, 100_000),
+    'WebSockets of one user that a process keeps; one more is answered with 429',
+  ),
+  MCP_MAX_HELD_BYTES: variableOr(
+    '67108864',
+    whole(1_048_576, 17_179_869_184),
+    'Bytes of unread answers and unprocessed messages that all WebSockets of a process may hold; above, those that hold most are closed with 1013',
+  ),
   MCP_MAX_CONNECTION_SECONDS: variableOr(
     '600',
     whole(1, 86_400),

@@ -186,6 +186,26 @@ describe.each([
     await client.close()
   })
 
+  it('says the code of a protocol error once in its message', async () => {
+    const client = await connect((await newUser(world)).headers)
+    const messageOf = (failing: Promise<unknown>) =>
+      failing.then(
+        () => 'answered',
+        ({ message }: Error) => message,
+      )
+    expect(await messageOf(call(client, 'drop_tables'))).toBe('MCP error -32602: There is no tool "drop_tables": tools/list shows them.')
+    expect(await messageOf(client.getPrompt({ name: 'nothing' }))).toMatch(/^MCP error -32602: (?!MCP error)/)
+    expect(await messageOf(client.readResource({ uri: 'todo://items/nothing' }))).toMatch(/^MCP error -32002: (?!MCP error)/)
+    expect(await messageOf(client.readResource({ uri: 'todo://nowhere' }))).toMatch(/^MCP error -32602: (?!MCP error)/)
+    await client.close()
+  })
+
+  it('declares no listChanged, because it never sends such a notification', async () => {
+    const client = await connect((await newUser(world)).headers)
+    expect(client.getServerCapabilities()).toEqual({ tools: {}, resources: {}, prompts: {}, completions: {} })
+    await client.close()
+  })
+
   it('takes null for no arguments, and answers parameters that fit no request as the mistake of the caller that they are', async () => {
     const client = await connect((await newUser(world)).headers)
     const ask = (method: string, params: Record<string, unknown>) => client.request({ method, params }, z.looseObject({}))

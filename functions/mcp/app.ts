@@ -8,6 +8,7 @@ import { annotate, serves } from '../../shared/http/route.ts'
 import { traceparentOf } from '../../shared/http/trace.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import { createInboxes } from './inbox.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } from './metadata.ts'
 import { assertOrigin } from './origin.ts'
@@ -32,6 +33,15 @@ const Message = z
   .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int(), z.null()]).optional() })
   .meta({ id: 'JsonRpcMessage', example: { jsonrpc: '2.0', id: 1, method: 'tools/list' } })
 
+/** What a POST that cannot be read is answered with (JSON-RPC 2.0, section 5.1). */
+const RpcFailure = z
+  .strictObject({
+    jsonrpc: z.literal('2.0'),
+    id: z.null(),
+    error: z.strictObject({ code: z.int(), message: z.string() }),
+  })
+  .meta({ id: 'JsonRpcError', example: { jsonrpc: '2.0', id: null, error: { code: -32700, message: 'This is not JSON in UTF-8.' } } })
+
 const socket = {
   name: 'mcp_socket',
   summary: 'Speak MCP over a WebSocket (subprotocol `mcp`).',
@@ -41,15 +51,21 @@ const socket = {
     '`Upgrade: websocket` the answer is 405: there is no event stream to GET.',
   ].join(' '),
   output: z.looseObject({}),
-  errors: ['malformed', 'unauthenticated', 'forbidden', 'method_not_allowed'],
+  errors: ['malformed', 'unauthenticated', 'forbidden', 'method_not_allowed', 'throttled'],
 } as const
 const post = {
   name: 'mcp',
   summary: 'Speak MCP over HTTP: one JSON-RPC message a request, no sessions.',
-  description: '`Accept` must name `application/json` and `text/event-stream`. A notification is answered with 202 and no body.',
+  description: '`Accept` must name `application/json` and `text/event-stream`. A request is answered with 200, its errors included.',
   output: Message,
   errors: ['unauthenticated', 'forbidden', 'too_large'],
 } as const
+const postAnswers = {
+  202: { description: 'A notification was accepted' },
+  400: { description: 'Not a JSON-RPC message with a readable id, or an unknown MCP-Protocol-Version', schema: RpcFailure },
+  406: { description: '`Accept` does not name both media types', schema: RpcFailure },
+  415: { description: '`Content-Type` is not application/json', schema: RpcFailure },
+}
 const ticket = { name: 'mcp_ticket', summary: 'Get a ticket that opens one WebSocket within 30 seconds.', output: Ticket }
 const metadata = {
   name: 'mcp_resource_metadata',
@@ -59,7 +75,8 @@ const metadata = {
 } as const
 
 export function mcpApp(deps: McpDeps) {
-  const { db, clock, delivery, log, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const { db, clock, delivery, log, lanes, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const inboxes = createInboxes(limits.userInbox)
   const tickets = makeTickets(db, clock)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
@@ -78,13 +95,17 @@ export function mcpApp(deps: McpDeps) {
       const actor = await socketActor(c, { verifyToken: deps.verifyToken, tickets })
       c.set('userId', actor.userId)
       const { connect } = await import('./connection.ts')
-      // Once more, because others may have come meanwhile.
-      sockets.assertRoom()
+      // Right before it is taken, because others may have come meanwhile.
+      sockets.assertRoomFor(actor.userId)
       return takeUpgrade(c, (...upgrade) =>
-        connect(upgrade, { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) }, { sockets, log, maxSeconds, limits }),
+        connect(
+          upgrade,
+          { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) },
+          { sockets, inboxes, lanes, log, maxSeconds, limits },
+        ),
       )
     })
-    .post('/api/v1/mcp', serves(post), checkOrigin, signedIn(deps), takesMessage, async (c) => {
+    .post('/api/v1/mcp', serves(post, { answers: postAnswers }), checkOrigin, signedIn(deps), takesMessage, async (c) => {
       const { answerPost } = await import('./http.ts')
       return answerPost(c.req.raw, c.var.ctx, log)
     })

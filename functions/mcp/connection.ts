@@ -3,47 +3,65 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { errorFields, type Log } from '../../shared/http/log.ts'
+import type { UserLanes } from '../../shared/http/user-lanes.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import type { Inboxes } from './inbox.ts'
 import type { SocketLimits } from './limits.ts'
 import { predecessorDialect } from './predecessor.ts'
-import { authInfoOf, createMcpServer } from './server.ts'
+import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 import { PROTOCOL } from './socket-token.ts'
-import { WebSocketServerTransport } from './socket-transport.ts'
+import { type Admission, WebSocketServerTransport } from './socket-transport.ts'
 import type { OpenSockets } from './sockets.ts'
 
-export type ConnectionOptions = { sockets: OpenSockets; log: Log; maxSeconds: number; limits: SocketLimits }
+export type ConnectionOptions = {
+  sockets: OpenSockets
+  inboxes: Inboxes
+  lanes: UserLanes
+  log: Log
+  maxSeconds: number
+  limits: SocketLimits
+}
 
-/** Not all at once: clients that came together after a restart are to come back one by one. */
-const lifetime = (maxSeconds: number) => maxSeconds * (0.8 + 0.15 * Math.random()) * 1000
+/** Spread, so that clients that connected together after a restart come back one by one. */
+const lifetimeMs = (maxSeconds: number) => maxSeconds * (0.8 + 0.15 * Math.random()) * 1000
 
 /** Completes the handshake (RFC 6455, section 4.2) and serves the connection until it ends. */
 export function connect(
   [request, socket, head]: [IncomingMessage, Duplex, Buffer],
   ctx: UserContext,
-  { sockets, log, maxSeconds, limits }: ConnectionOptions,
+  { sockets, inboxes, lanes, log, maxSeconds, limits }: ConnectionOptions,
 ): void {
   serverFor(limits).handleUpgrade(request, socket, head, (webSocket) => {
-    const transport = new WebSocketServerTransport(webSocket, { authInfo: authInfoOf(ctx.actor), limits, dialect: predecessorDialect })
-    sockets.add(transport)
+    const { userId } = ctx.actor
+    const admission: Admission = {
+      reserve: (bytes, retry) => inboxes.reserve(userId, bytes, retry),
+      enter: (signal) => lanes.enter(userId, signal),
+      countHeld: sockets.countHeld,
+    }
+    const transport = new WebSocketServerTransport(webSocket, {
+      admission,
+      authInfo: authInfoOf(ctx.actor),
+      limits,
+      dialect: predecessorDialect,
+    })
+    socket.on('data', (chunk) => transport.countReceived(chunk.length))
+    sockets.add(userId, transport)
     endInTime(transport, ctx, maxSeconds)
-    const { userId: user_id } = ctx.actor
     const begun = performance.now()
     transport.closed.then((code) =>
-      log('info', 'disconnected', { function: 'mcp', user_id, code, seconds: Math.round((performance.now() - begun) / 1000) }),
+      log('info', 'disconnected', { function: 'mcp', user_id: userId, code, seconds: Math.round((performance.now() - begun) / 1000) }),
     )
-    createMcpServer(ctx, log)
-      .connect(transport)
-      .catch((error) => {
-        log('error', 'connection failed', { function: 'mcp', user_id, ...errorFields(error) })
-        webSocket.close(1011, 'something went wrong on our side')
-      })
+    connectServer(createMcpServer(ctx, log), transport).catch((error) => {
+      log('error', 'connection failed', { function: 'mcp', user_id: userId, ...errorFields(error) })
+      transport.hangUp(1011, 'something went wrong on our side')
+    })
   })
 }
 
 /** Ends it with the token (4401), or before the platform would (1001), whichever comes first. */
 function endInTime(transport: WebSocketServerTransport, { actor, clock }: UserContext, maxSeconds: number): void {
   const tokenLeft = actor.expiresAt.getTime() - clock().getTime()
-  const left = lifetime(maxSeconds)
+  const left = lifetimeMs(maxSeconds)
   const timer =
     tokenLeft < left
       ? setTimeout(() => transport.leave(4401, 'the token has expired'), tokenLeft)
@@ -60,6 +78,7 @@ function serverFor(limits: SocketLimits): WebSocketServer {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
+      autoPong: false,
       maxPayload: limits.payload,
       handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL,
     })

@@ -2,14 +2,18 @@
 import type { Deps } from '../../shared/deps.ts'
 import { type Env, foreignIssuer } from '../../shared/env.ts'
 import type { McpDeps } from './app.ts'
-import { makeSockets } from './sockets.ts'
+import { createSockets } from './sockets.ts'
 
 /** @throws EnvError */
 export function makeMcpDeps(env: Env, deps: Deps): McpDeps {
   const issuer = foreignIssuer(env)?.issuer
   return {
     ...deps,
-    sockets: makeSockets(env.MCP_MAX_CONNECTIONS),
+    sockets: createSockets({
+      total: env.MCP_MAX_CONNECTIONS,
+      perUser: env.MCP_MAX_CONNECTIONS_PER_USER,
+      heldBytes: env.MCP_MAX_HELD_BYTES,
+    }),
     maxSeconds: env.MCP_MAX_CONNECTION_SECONDS,
     // Not by the origins alone: on a cluster in a laptop, pages of the laptop call by the cluster's names.
     ownMachine: env.CORS_ORIGINS.includes('loopback') && ['localhost', '127.0.0.1', '::1'].includes(env.HOST ?? ''),

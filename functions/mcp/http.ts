@@ -1,25 +1,24 @@
 // MCP over HTTP ("Streamable HTTP"), without sessions: each POST has a server of its own, so that any replica answers any of them.
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
-import { ErrorCode, isJSONRPCRequest, JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { Log } from '../../shared/http/log.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
-import { wrongParams } from './params.ts'
-import { authInfoOf, createMcpServer } from './server.ts'
+import { parseJson, readMessage } from './messages.ts'
+import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 
-/** Answers a POST: one JSON-RPC message in, one JSON answer out (202 for what needs none). Errors of the protocol are its own, as JSON. */
+/**
+ * Answers a POST: one JSON-RPC message in, one JSON answer out, or 202 without a body for a notification. An error of the protocol has the
+ * status 400 when its message has no readable id, else 200.
+ */
 export async function answerPost(request: Request, ctx: UserContext, log: Log): Promise<Response> {
-  const parsedBody = parse(await request.arrayBuffer())
-  if (parsedBody === undefined) return refusal(ErrorCode.ParseError, 'The body is not JSON in UTF-8.')
-  if (Array.isArray(parsedBody)) return refusal(ErrorCode.InvalidRequest, 'Batches are not taken: send one message a request.')
-  const { data: message } = JSONRPCMessageSchema.safeParse(parsedBody)
-  if (!message) return refusal(ErrorCode.InvalidRequest, 'This is not a JSON-RPC 2.0 message.')
-  if (isJSONRPCRequest(message)) {
-    const error = wrongParams(message)
-    if (error) return Response.json({ jsonrpc: '2.0', id: message.id, error })
+  const parsedBody = parseJson(decode(await request.arrayBuffer()))
+  const incoming = readMessage(parsedBody)
+  if (incoming.type === 'invalid') {
+    const { id, error } = incoming
+    return Response.json({ jsonrpc: '2.0', id, error }, { status: id === null ? 400 : 200 })
   }
   const server = createMcpServer(ctx, log)
   const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true })
-  await server.connect(transport)
+  await connectServer(server, transport)
   try {
     return await transport.handleRequest(request, { parsedBody, authInfo: authInfoOf(ctx.actor) })
   } finally {
@@ -27,12 +26,11 @@ export async function answerPost(request: Request, ctx: UserContext, log: Log): 
   }
 }
 
-function parse(bytes: ArrayBuffer): unknown {
+/** UTF-8 as text; no JSON for other bytes, which the platform's JSON reader would replace silently. */
+function decode(bytes: ArrayBuffer): string {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    return undefined
+    return ''
   }
 }
-
-const refusal = (code: number, message: string) => Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status: 400 })

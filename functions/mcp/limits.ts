@@ -1,20 +1,22 @@
-// What a connection may cost, in one place.
+// What one connection may cost. Limits of a user and of the process are environment variables, see shared/env.ts.
 
-/** Milliseconds, unless said otherwise. */
+const MiB = 1024 * 1024
+
+/** Bytes, unless the name says otherwise. */
 export const socketLimits = {
-  /** Bytes of a message, also of one in a POST. Above, ws closes with 1009. */
-  payload: 1024 * 1024,
-  /** Requests that may run at once; one more is refused, not run. */
-  inFlight: 32,
-  /** Bytes that may wait for a client that does not read; above, it is let go with 1013. */
-  buffered: 4 * 1024 * 1024,
-  /** Unreadable messages in a row; then it is let go with 1008. */
+  /** One message, also in a POST. A larger one closes its socket with 1009. */
+  payload: MiB,
+  /** Messages of one user, over all its sockets, that are not processed yet. More is not read from its sockets meanwhile. */
+  userInbox: 2 * MiB,
+  /** Answers that the client has not read; with more, it is closed with 1013. */
+  unread: 4 * MiB,
+  /** Unreadable messages in a row, after which it is closed with 1008. */
   faults: 10,
-  /** Between two pings. Who has given no sign of life from one to the next is gone. */
-  ping: 25_000,
-  /** What running calls have to end, once the connection is to close. */
-  leave: 15_000,
-  /** What the other side has to answer a close. */
-  farewell: 4_000,
+  /** Between two pings. A client that gave no sign of life from one to the next is gone. */
+  pingMs: 25_000,
+  /** For running calls to end, once the connection is about to close. */
+  leaveMs: 15_000,
+  /** For the client to answer a close. */
+  farewellMs: 4_000,
 }
 export type SocketLimits = typeof socketLimits

@@ -1,24 +1,37 @@
-// What this API's predecessor spoke on its socket, which clients of it still do: `{method: "call/<tool>", params, id}` without `jsonrpc`,
-// answered with `{id, result}` or `{id, error}`. It took the user's id from `params`; here the token alone says who calls.
+// The dialect of this API's predecessor, which its clients still speak on the socket: `{method: "call/<tool>", params, id}` without
+// `jsonrpc`, answered as `{id, result}` or `{id, error}`. It took the user's id from `params`; here the token alone names the user.
 import { randomUUID } from 'node:crypto'
-import { type CallToolResult, CallToolResultSchema, type JSONRPCResponse } from '@modelcontextprotocol/sdk/types.js'
+import {
+  type CallToolResult,
+  CallToolResultSchema,
+  ErrorCode,
+  type JSONRPCErrorResponse,
+  type JSONRPCResponse,
+} from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
 import type { Dialect } from './socket-transport.ts'
 
 const PredecessorCall = z.object({
   jsonrpc: z.never().optional(),
   method: z.string().regex(/^call\/\w{1,64}$/),
-  params: z.record(z.string(), z.unknown()).nullish(),
-  id: z.union([z.string(), z.number(), z.null()]).optional(),
+  params: z.unknown().optional(),
+  id: z.union([z.string(), z.number(), z.null()]).optional().catch(null),
 })
+const Params = z
+  .record(z.string(), z.unknown())
+  .nullish()
+  .transform((given) => given ?? {})
 
 export const predecessorDialect: Dialect = (message) => {
   const { data: call } = PredecessorCall.safeParse(message)
   if (!call) return undefined
-  const { user_id: _, ...args } = call.params ?? {}
   const id = call.id ?? null
+  const { data: params } = Params.safeParse(call.params)
+  if (!params) return { type: 'invalid', answer: { id, error: { code: ErrorCode.InvalidParams, message: 'params: must be an object' } } }
+  const { user_id: _, ...args } = params
   return {
-    // Ids of its own, because the caller's may be missing or meet one of a JSON-RPC request.
+    type: 'request',
+    // An id of our own: the caller's may be missing, or equal that of a JSON-RPC request.
     request: {
       jsonrpc: '2.0',
       id: `predecessor-${randomUUID()}`,
@@ -29,8 +42,8 @@ export const predecessorDialect: Dialect = (message) => {
   }
 }
 
-function outcome(response: JSONRPCResponse): { result: unknown } | { error: { code: number; message: string } } {
-  if ('error' in response) return { error: { code: response.error.code, message: response.error.message } }
+function outcome(response: JSONRPCResponse): { result: unknown } | Pick<JSONRPCErrorResponse, 'error'> {
+  if ('error' in response) return { error: response.error }
   const result: CallToolResult = CallToolResultSchema.parse(response.result)
   if (!result.isError) return { result: result.structuredContent }
   return { error: { code: -32000, message: result.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n') } }

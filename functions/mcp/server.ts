@@ -3,10 +3,12 @@
 import { randomUUID } from 'node:crypto'
 import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   type CallToolResult,
   CancelledNotificationSchema,
   ErrorCode,
+  type JSONRPCMessage,
   ListToolsRequestSchema,
   McpError,
   type Tool as McpTool,
@@ -16,7 +18,7 @@ import { asInvalid } from '../../shared/http/validate.ts'
 import { asAppError } from '../../shared/operations/failure.ts'
 import type { Actor, UserContext } from '../../shared/operations/operation.ts'
 import { inputSchemaOf, outputSchemaOf, type Tool, toolNamed, toolsFor, withModelDefaults } from '../../shared/operations/tools.ts'
-import { CallTool } from './params.ts'
+import { CallTool } from './messages.ts'
 import { registerPrompts } from './prompts.ts'
 import { registerResources } from './resources.ts'
 import { failureInWords, inWords } from './words.ts'
@@ -45,10 +47,29 @@ export function createMcpServer(ctx: UserContext, log: Log): McpServer {
   server.setRequestHandler(CallTool, ({ params }) => callTool(ctx, log, params.name, params.arguments))
   registerResources(mcp, ctx, guard(ctx, log))
   registerPrompts(mcp, ctx, guard(ctx, log))
+  // The SDK declares `listChanged` for both, but no such notification is ever sent.
+  server.registerCapabilities({ resources: { listChanged: undefined }, prompts: { listChanged: undefined } })
   // A call is one short statement that cannot be taken back: it is answered all the same, which a client that gave it up ignores
   // (MCP, "Cancellation"). So every request has exactly one answer, and a transport can count the running ones.
   server.setNotificationHandler(CancelledNotificationSchema, () => {})
   return mcp
+}
+
+/**
+ * Connects a server to a transport. `McpError` writes its code into its message and a client's SDK does so again, so each error message
+ * leaves here without its code.
+ */
+export function connectServer(mcp: McpServer, transport: Transport): Promise<void> {
+  const send = transport.send.bind(transport)
+  transport.send = (message, options) => send(withoutCode(message), options)
+  return mcp.connect(transport)
+}
+
+function withoutCode(message: JSONRPCMessage): JSONRPCMessage {
+  if (!('error' in message)) return message
+  const { code, message: text } = message.error
+  const prefix = `MCP error ${code}: `
+  return text.startsWith(prefix) ? { ...message, error: { ...message.error, message: text.slice(prefix.length) } } : message
 }
 
 /** What the SDK hands to handlers. The token itself is left out: nothing behind here has any use for it. */

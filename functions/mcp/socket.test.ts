@@ -4,11 +4,12 @@ import { type AddressInfo, connect } from 'node:net'
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { createTodo } from '../../shared/operations/todos.ts'
+import { ListTodos } from '../../shared/operations/todo-schemas.ts'
+import { createTodo, listTodos } from '../../shared/operations/todos.ts'
 import { contextOf, newUser, type TestUser } from '../../shared/testing.ts'
 import { socketLimits } from './limits.ts'
 import { WebSocketServerTransport } from './socket-transport.ts'
-import { type McpWorld, openSocket, refused, startMcp, tokenFor } from './testing.ts'
+import { addLargeTodos, heldTodo, listAll, type McpWorld, openSocket, refused, startMcp, tokenFor } from './testing.ts'
 
 const world = await startMcp()
 const LIST = { name: 'list_tasks', arguments: {} }
@@ -18,32 +19,6 @@ async function open(user: TestUser, { at = world, ...options }: { at?: McpWorld;
   const socket = openSocket(at.socketUrl, { headers: user.headers, ...options })
   await socket.opened
   return socket
-}
-
-/** A todo that nobody can change until `release` is called: a call that wants to is a running one. */
-async function heldTodo(user: TestUser) {
-  const { id } = await createTodo(contextOf(world.deps, user), { title: 'held' })
-  const { promise: released, resolve: release } = Promise.withResolvers<void>()
-  const { promise: held, resolve: isHeld } = Promise.withResolvers<void>()
-  const done = world.deps.db.$transaction(async (tx) => {
-    await tx.$queryRaw`SELECT 1 FROM todos WHERE id = ${id}::uuid FOR UPDATE`
-    isHeld()
-    await released
-  })
-  await held
-  const change = (requestId: unknown) => ({
-    jsonrpc: '2.0',
-    id: requestId,
-    method: 'tools/call',
-    params: { name: 'update_task', arguments: { todo_id: id, title: 'changed' } },
-  })
-  return {
-    change,
-    release: async () => {
-      release()
-      await done
-    },
-  }
 }
 
 const newTicket = async (headers: Record<string, string>) => {
@@ -187,39 +162,37 @@ describe('a connection', () => {
     expect(await send(Buffer.from([0xff, 0xfe]), false)).toBe(1007)
   })
 
-  it('runs only so many requests at once, each id once, and answers a request that was given up', async () => {
-    const tight = await startMcp({}, { inFlight: 2 })
+  it('runs each id once, and answers a request that was given up', async () => {
     const user = await newUser(world)
-    const { change, release } = await heldTodo(user)
-    const { say, next, ask, socket } = await open(user, { at: tight })
+    const { change, release } = await heldTodo(world, user)
+    const { say, next, ask, socket } = await open(user)
     say(change(1))
     say(change(1))
     expect(await next()).toMatchObject({ id: 1, error: { code: -32600 } })
     say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } })
     say(change('1'))
-    expect(await ask(3, 'ping')).toMatchObject({ id: 3, error: { code: -32000 } })
     await release()
     expect(new Set([(await next()).id, (await next()).id])).toEqual(new Set([1, '1']))
     expect(await ask(4, 'ping')).toMatchObject({ id: 4, result: {} })
     socket.close()
   })
 
-  it('lets go of who does not read, with 1013', async () => {
-    const narrow = await startMcp({}, { buffered: 64 * 1024 })
+  it('closes the connection of a client that does not read its answers with 1013, and says why', async () => {
+    const narrow = await startMcp({}, { unread: 64 * 1024 })
     const user = await newUser(world)
-    await world.deps.db.$executeRaw`
-      INSERT INTO todos (id, user_id, title, description)
-      SELECT gen_random_uuid(), ${user.id}, 'todo', repeat('x', 1000) FROM generate_series(1, 500)`
+    await addLargeTodos(world, user)
     const { socket, say, closed } = await open(user, { at: narrow })
     socket.pause()
-    for (let id = 0; id < 30; id++) say({ ...list(id), params: { name: 'list_tasks', arguments: { limit: 500 } } })
-    await expect.poll(() => narrow.lines.filter(({ message }) => message === 'call').length, { timeout: 10_000 }).toBe(30)
+    for (let id = 0; id < 30; id++) say(listAll(id))
+    // Two answers wait: the second one found the first unread.
+    await expect.poll(() => narrow.sockets.heldBytes, { timeout: 10_000 }).toBeGreaterThan(1_000_000)
     socket.resume()
-    expect((await closed).code).toBe(1013)
+    expect(await closed).toEqual({ code: 1013, reason: 'answers are not being read' })
+    await expect.poll(() => narrow.sockets.heldBytes).toBe(0)
   })
 
   it('pings, and ends without who does not pong', async () => {
-    const nervous = await startMcp({}, { ping: 40 })
+    const nervous = await startMcp({}, { pingMs: 40 })
     const user = await newUser(world)
     const [alive, dead] = [await open(user, { at: nervous }), await open(user, { at: nervous, autoPong: false })]
     expect((await dead.closed).code).toBe(1006)
@@ -230,7 +203,7 @@ describe('a connection', () => {
 
   it('closes with 4401 when the token expires, after the running calls', async () => {
     const user = await newUser(world)
-    const { change, release } = await heldTodo(user)
+    const { change, release } = await heldTodo(world, user)
     const socket = openSocket(world.socketUrl, { headers: { authorization: `Bearer ${await tokenFor(user, { seconds: 2 })}` } })
     await socket.opened
     socket.say(change(1))
@@ -245,7 +218,7 @@ describe('a connection', () => {
   it('drains: running calls are answered, new ones and new connections refused, then 1001', async () => {
     const ending = await startMcp()
     const user = await newUser(world)
-    const { change, release } = await heldTodo(user)
+    const { change, release } = await heldTodo(world, user)
     const [busy, idle] = [await open(user, { at: ending }), await open(user, { at: ending })]
     busy.say(change(1))
     await idle.ask(1, 'ping')
@@ -257,6 +230,53 @@ describe('a connection', () => {
     expect(await busy.next()).toMatchObject({ id: 1, result: { structuredContent: { title: 'changed' } } })
     expect(await busy.closed).toEqual({ code: 1001, reason: 'the server ends; connect again' })
     await drained
+  })
+
+  it('refuses with -32000 what waits when the process drains, and does not run it', async () => {
+    const ending = await startMcp({ USER_MAX_RUNNING: '1' })
+    const user = await newUser(world)
+    const { change, waiting, release } = await heldTodo(world, user)
+    const { say, next, closed } = await open(user, { at: ending })
+    say(change('running'))
+    say({ ...list('waiting'), params: { name: 'add_task', arguments: { title: 'Never added' } } })
+    await expect.poll(waiting).toBe(1)
+    const drained = ending.serving.drain({ lameDuck: 0 })
+    expect(await next()).toMatchObject({ id: 'waiting', error: { code: -32000, message: expect.stringContaining('not run') } })
+    await release()
+    expect(await next()).toMatchObject({ id: 'running', result: { structuredContent: { title: 'changed' } } })
+    expect((await closed).code).toBe(1001)
+    await drained
+    expect(await listTodos(contextOf(world.deps, user), ListTodos.parse({}))).toMatchObject({ todos: [{ title: 'changed' }] })
+  })
+
+  it('says of a call that outlasts the drain that its outcome is not known, before it closes with 1001', async () => {
+    const ending = await startMcp({}, { leaveMs: 100 })
+    const user = await newUser(world)
+    const { change, waiting, release } = await heldTodo(world, user)
+    const { say, next, closed } = await open(user, { at: ending })
+    say(change(1))
+    await expect.poll(waiting).toBe(1)
+    const drained = ending.serving.drain({ lameDuck: 0 })
+    expect(await next()).toEqual({ jsonrpc: '2.0', id: 1, error: { code: -32603, message: expect.stringContaining('not known') } })
+    expect((await closed).code).toBe(1001)
+    await release()
+    await drained
+  })
+
+  it('answers every request before it closes, also when it closes for a fault of the client', async () => {
+    const world = await startMcp({ USER_MAX_RUNNING: '1' })
+    const user = await newUser(world)
+    const { change, waiting, release } = await heldTodo(world, user)
+    const { say, next, closed } = await open(user, { at: world })
+    say({ method: 'call/update_task', params: change(0).params.arguments, id: 'predecessor' })
+    await expect.poll(waiting).toBe(1)
+    say(list('waiting'))
+    for (let count = 0; count < 10; count++) say('garbage')
+    for (let count = 0; count < 10; count++) expect(await next()).toMatchObject({ id: null, error: { code: -32700 } })
+    expect(await next()).toEqual({ id: 'predecessor', error: { code: -32603, message: expect.stringContaining('not known') } })
+    expect(await next()).toMatchObject({ id: 'waiting', error: { code: -32000 } })
+    expect((await closed).code).toBe(1008)
+    await release()
   })
 
   it('keeps nothing that the next one would miss', async () => {
@@ -302,7 +322,8 @@ describe('the transport', () => {
     const client = openSocket(`ws://127.0.0.1:${port}`)
     const [socket] = await once(sockets, 'connection')
     const authInfo = { token: '', clientId: 'me', scopes: [] }
-    const transport = new WebSocketServerTransport(socket, { authInfo, limits: { ...socketLimits, farewell: 200 } })
+    const admission = { reserve: () => () => {}, enter: async () => () => {}, countHeld: () => {} }
+    const transport = new WebSocketServerTransport(socket, { admission, authInfo, limits: { ...socketLimits, farewellMs: 200 } })
     await client.opened
     client.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
     client.say(list(1))
@@ -320,6 +341,9 @@ describe('the transport', () => {
     // A client that says no goodbye is not waited for.
     client.socket.pause()
     await Promise.all([transport.close(), transport.close()])
+    // The call still runs: the SDK would drop its answer, and nothing would notice its end.
+    expect(closes).toBe(0)
+    await transport.send({ jsonrpc: '2.0', id: 1, result: {} })
     expect(closes).toBe(1)
     await expect(transport.send({ jsonrpc: '2.0', id: 1, result: {} })).rejects.toThrow()
     client.socket.terminate()

@@ -7,7 +7,9 @@ import { afterAll } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'
 import { serve } from '../../shared/http/serve.ts'
 import { ACCESS_TOKEN_TYPE } from '../../shared/identity/tokens.ts'
-import { SECRET, type TestUser, testDeps } from '../../shared/testing.ts'
+import { createTodo, getTodo } from '../../shared/operations/todos.ts'
+import { contextOf, SECRET, type TestUser, testDeps } from '../../shared/testing.ts'
+import { holdTodo } from '../e2e/slow.ts'
 import { mcpApp } from './app.ts'
 import { makeMcpDeps } from './deps.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
@@ -26,10 +28,15 @@ export async function startMcp(environment: Record<string, string> = {}, limits:
   }
   afterAll(stop)
   const url = `http://127.0.0.1:${serving.port}/api/v1/mcp`
-  return { ...world, app, serving, url, socketUrl: url.replace('http', 'ws') }
+  return { ...world, app, serving, sockets: deps.sockets, url, socketUrl: url.replace('http', 'ws') }
 }
 
-export type Frame = { jsonrpc?: string; id?: unknown; result?: Record<string, unknown>; error?: { code: number; message: string } }
+export type Frame = {
+  jsonrpc?: string
+  id?: unknown
+  result?: Record<string, unknown>
+  error?: { code: number; message: string; data?: unknown }
+}
 
 /** A plain WebSocket client. `next` is the next frame that came or comes, `closed` how it ended. */
 export function openSocket(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
@@ -45,6 +52,7 @@ export function openSocket(url: string, options: ClientOptions = {}, protocols: 
   const closed = once(socket, 'close').then(([code, reason]) => ({ code: Number(code), reason: String(reason) }))
   const opened = once(socket, 'open')
   opened.catch(() => {})
+  closed.catch(() => {})
   const next = () => {
     const frame = frames.shift()
     return frame ? Promise.resolve(frame) : new Promise<Frame>((resolve) => waiting.push(resolve))
@@ -62,6 +70,35 @@ export function openSocket(url: string, options: ClientOptions = {}, protocols: 
     },
   }
 }
+
+/** Gives a user 500 todos, so that `listAll` is answered with 0.7 MB. */
+export async function addLargeTodos({ deps }: Pick<McpWorld, 'deps'>, { id }: Pick<TestUser, 'id'>): Promise<void> {
+  await deps.db.$executeRaw`
+    INSERT INTO todos (id, user_id, title, description)
+    SELECT gen_random_uuid(), ${id}, 'todo', repeat('x', 1000) FROM generate_series(1, 500)`
+}
+
+/** A todo whose changes wait until `release` is called, for 5 s: a request for one keeps running. Takes a connection of the pool. */
+export async function heldTodo({ deps }: Pick<McpWorld, 'deps'>, user: TestUser) {
+  const { id } = await createTodo(contextOf(deps, user), { title: 'held' })
+  return {
+    ...(await holdTodo(deps.db, id)),
+    change: (requestId: unknown) => ({
+      jsonrpc: '2.0',
+      id: requestId,
+      method: 'tools/call',
+      params: { name: 'update_task', arguments: { todo_id: id, title: 'changed' } },
+    }),
+    title: async () => (await getTodo(contextOf(deps, user), { todo_id: id })).title,
+  }
+}
+
+export const listAll = (id: number) => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'tools/call',
+  params: { name: 'list_tasks', arguments: { limit: 500 } },
+})
 
 /** How a handshake that is refused is answered. */
 export async function refused(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {

@@ -186,6 +186,10 @@ describe('every answer', () => {
     }
     const mcp = json({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, { ...headers, accept: 'application/json, text/event-stream' })
     expect((await ask('POST', '/api/v1/mcp', mcp)).status).toBe(200)
+    expect((await ask('POST', '/api/v1/mcp', { ...mcp, body: '{' })).status).toBe(400)
+    expect((await ask('POST', '/api/v1/mcp', { ...mcp, headers: { ...mcp.headers, 'mcp-protocol-version': '1' } })).status).toBe(400)
+    expect((await ask('POST', '/api/v1/mcp', { ...mcp, headers: { ...mcp.headers, accept: 'text/html' } })).status).toBe(406)
+    expect((await ask('POST', '/api/v1/mcp', { ...mcp, headers: { ...mcp.headers, 'content-type': 'text/plain' } })).status).toBe(415)
     expect((await ask('POST', '/api/v1/mcp', json({}))).status).toBe(401)
     expect((await ask('GET', '/api/v1/mcp')).status).toBe(405)
     expect((await ask('POST', '/api/v1/mcp/ticket', { headers })).status).toBe(201)

@@ -79,7 +79,7 @@ function idOf(verb: string, name: string, template: string, names: Map<string, s
 }
 
 function operationObject(path: string, note: RouteNote, components: Components): Json {
-  const { operation, status = 200, headers = {}, inputs = [], bearer, errors = [] } = note
+  const { operation, status = 200, headers = {}, inputs = [], bearer, errors = [], answers = {} } = note
   if (!operation) throw new Error(`${path} serves no operation`)
   const body = inputs.find((input) => input.in === 'json')
   return {
@@ -97,6 +97,16 @@ function operationObject(path: string, note: RouteNote, components: Components):
         content: content(operation.output, components.schema(operation.output, 'output')),
       },
       ...Object.fromEntries(possible(path, errors).map((kind) => [problemKinds[kind].status, components.problem(kind)])),
+      ...Object.fromEntries(
+        Object.entries(answers).map(([code, { description, schema }]) => [
+          code,
+          {
+            description,
+            headers: headerRefs('X-Request-Id'),
+            ...(schema ? { content: content(schema, components.schema(schema, 'output')) } : {}),
+          },
+        ]),
+      ),
     },
   }
 }

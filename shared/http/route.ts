@@ -19,6 +19,8 @@ export type RouteNote = {
   tells?: Readonly<Record<string, EventSpec>>
   inputs?: readonly { in: 'path' | 'query' | 'header' | 'json'; schema: z.ZodObject; optional?: boolean; type?: string }[]
   errors?: readonly ErrorKind[]
+  /** Answers, by status, that are neither the success nor a problem. Without a schema the body is empty. */
+  answers?: Readonly<Record<number, { description: string; schema?: z.ZodObject }>>
 }
 
 /** What an event says, and the form of its data. */
@@ -41,7 +43,7 @@ export function annotate<E extends Env, P extends string, I extends Input>(
 /** Names the operation that a route serves. Does nothing to the request. */
 export function serves(
   operation: { spec: OperationSpec } | NonNullable<RouteNote['operation']>,
-  answer: Pick<RouteNote, 'status' | 'headers'> = {},
+  answer: Pick<RouteNote, 'status' | 'headers' | 'answers'> = {},
 ): MiddlewareHandler {
   return annotate((_c, next) => next(), { operation: 'spec' in operation ? operation.spec : operation, ...answer })
 }
