@@ -9,21 +9,24 @@ import type { World } from './world.ts'
 
 const OPEN = 500
 const ACTIVE = 100
+/** Sockets of one user, which a process bounds. */
+const PER_USER = 20
 
 export async function mcpSockets(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const seconds = short ? 4 : 20
-  const user = await world.newUser()
-  const { authorization } = user
-  await world.addTodos(user, 20)
+  const users = await Promise.all(Array.from({ length: OPEN / PER_USER }, () => world.newUser()))
+  const warm = await world.newUser()
+  for (const user of [warm, ...users]) await world.addTodos(user, 20)
   const { child, pid, url } = await startProcess(bundle('mcp'), world.environment)
   const address = `${url.replace('http', 'ws')}/api/v1/mcp`
   try {
     // The first connection loads the SDK: that is paid once, not a connection.
-    const first = await connect(address, authorization)
+    const first = await connect(address, warm.authorization)
     await call(first, 0)
     const before = await residentOf(pid)
     const sockets: WebSocket[] = []
-    while (sockets.length < OPEN) sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => connect(address, authorization)))))
+    for (const { authorization } of users)
+      sockets.push(...(await Promise.all(Array.from({ length: PER_USER }, () => connect(address, authorization)))))
     await sleep(1_000)
     const idle = (await residentOf(pid)) - before
 

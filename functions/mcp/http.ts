@@ -2,7 +2,7 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import type { Log } from '../../shared/http/log.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
-import { parseJson, readMessage } from './messages.ts'
+import { parseMessage, readMessage } from './messages.ts'
 import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 
 /**
@@ -10,8 +10,7 @@ import { authInfoOf, connectServer, createMcpServer } from './server.ts'
  * status 400 when its message has no readable id, else 200.
  */
 export async function answerPost(request: Request, ctx: UserContext, log: Log): Promise<Response> {
-  const parsedBody = parseJson(decode(await request.arrayBuffer()))
-  const incoming = readMessage(parsedBody)
+  const incoming = readMessage(parseMessage(new Uint8Array(await request.arrayBuffer())))
   if (incoming.type === 'invalid') {
     const { id, error } = incoming
     return Response.json({ jsonrpc: '2.0', id, error }, { status: id === null ? 400 : 200 })
@@ -20,17 +19,9 @@ export async function answerPost(request: Request, ctx: UserContext, log: Log): 
   const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true })
   await connectServer(server, transport)
   try {
+    const parsedBody = incoming.type === 'request' ? incoming.request : incoming.message
     return await transport.handleRequest(request, { parsedBody, authInfo: authInfoOf(ctx.actor) })
   } finally {
     await server.close()
-  }
-}
-
-/** UTF-8 as text; no JSON for other bytes, which the platform's JSON reader would replace silently. */
-function decode(bytes: ArrayBuffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return ''
   }
 }

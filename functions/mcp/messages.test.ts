@@ -1,6 +1,7 @@
 // A request that cannot be served is answered under its own id, so that its caller does not wait for a timeout.
 import { describe, expect, it } from 'vitest'
 import { newUser } from '../../shared/testing.ts'
+import { parseMessage } from './messages.ts'
 import { openSocket, startMcp } from './testing.ts'
 
 const world = await startMcp()
@@ -57,6 +58,32 @@ describe.each([
     const unknown = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`member-${n}`, 0]))
     const answer = await ask({ jsonrpc: '2.0', id: 1, method: 'ping', ...unknown })
     expect(JSON.stringify(answer).length).toBeLessThan(400)
+  })
+})
+
+describe('a message', () => {
+  const bytes = (text: string) => Buffer.from(text)
+
+  it.each([
+    ['numbers', `[${'1,'.repeat(9_999)}1]`],
+    ['nested arrays', `${'['.repeat(10_001)}${']'.repeat(10_001)}`],
+    ['empty objects', `[${'{},'.repeat(9_999)}{}]`],
+    ['members', `{${Array.from({ length: 10_000 }, (_, n) => `"${n}":0`).join()}}`],
+  ])('is not parsed when it has more than 10,000 values, here %s', (_kind, text) => {
+    expect(parseMessage(bytes(text))).toMatchObject({ type: 'unreadable', error: { code: -32600 } })
+  })
+
+  it('is parsed with up to 10,000 values, and with any number of commas, quotes and brackets in its texts', () => {
+    const text = JSON.stringify([...Array(9_990).fill(0), '[{,"\\\\'.repeat(10_000), 'é,'])
+    expect(parseMessage(bytes(text)).type).toBe('value')
+  })
+
+  it('is not JSON when its bytes are not UTF-8', () => {
+    expect(parseMessage(Buffer.from([0x22, 0xff, 0x22]))).toMatchObject({ type: 'unreadable', error: { code: -32700 } })
+  })
+
+  it('with too many values is answered with -32600 on a socket, which stays open', async () => {
+    expect(await overSocket(Array(20_000).fill(0))).toMatchObject({ id: null, error: { code: -32600 } })
   })
 })
 

@@ -14,7 +14,7 @@ import { type RawData, WebSocket } from 'ws'
 import type { AppError } from '../../shared/errors.ts'
 import { asAppError } from '../../shared/operations/failure.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
-import { parseJson, type RpcError, readMessage } from './messages.ts'
+import { parseMessage, type RpcError, readMessage } from './messages.ts'
 import { answerPings } from './pings.ts'
 import type { Connection } from './sockets.ts'
 
@@ -22,7 +22,7 @@ type Say = (response: JSONRPCResponse) => object
 
 /** Reads a message of an older dialect: the request it stands for and the form of its answer, or the answer to a bad one. */
 export type Dialect = (
-  message: object,
+  message: unknown,
 ) => { type: 'request'; request: JSONRPCRequest; say: Say } | { type: 'invalid'; answer: object } | undefined
 
 /** What a connection may take from the process, on behalf of its user. */
@@ -240,9 +240,9 @@ export class WebSocketServerTransport implements Transport, Connection {
       this.hangUp(1003, 'text frames only')
       return
     }
-    const value = parseJson(data.toString())
-    const older = typeof value === 'object' && value !== null ? this.#dialect?.(value) : undefined
-    const incoming = older ?? { ...readMessage(value), say: (response: JSONRPCResponse): object => response }
+    const parsed = parseMessage(data)
+    const older = parsed.type === 'value' ? this.#dialect?.(parsed.value) : undefined
+    const incoming = older ?? { ...readMessage(parsed), say: (response: JSONRPCResponse): object => response }
     // A message without a readable id is a fault, because its sender cannot learn from the answer which one it was.
     const isFault = incoming.type === 'invalid' && 'id' in incoming && incoming.id === null
     this.#faults = isFault ? this.#faults + 1 : 0
