@@ -12,7 +12,7 @@ export type Db = PrismaClient
 
 /**
  * A client with a pool of its own. Nothing is opened until the first query or `$connect`.
- * @throws Error with one line, when the URL may not be used.
+ * @throws StartupError when the URL may not be used.
  */
 export function createDb(connection: ConnectionOptions): Db {
   const adapter = new PrismaPg(connectionConfig(connection), {

@@ -10,7 +10,7 @@ import { makeTokenVerifier, type VerifyToken } from './identity/issuers.ts'
 
 export type Deps = AppDeps & { verifyToken: VerifyToken }
 
-/** What every function needs. Opens no connection yet. @throws Error when the database URL may not be used */
+/** What every function needs. Opens no connection yet. @throws StartupError when the database URL may not be used */
 export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
   const db = createDb(databaseOptions(env))
   return {
