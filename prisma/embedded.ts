@@ -16,6 +16,7 @@ import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { StartupError } from './startup-error.ts'
 
 export { readOrMake } from './durable-file.ts'
+export { asFolderFailure } from './folder-failure.ts'
 
 /** Where a root-run server keeps what must be reachable for the user it runs as. Root alone may write here. */
 const ROOT_HOME = '/var/lib/todo-knative'
