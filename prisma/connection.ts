@@ -14,9 +14,8 @@ export type ConnectionOptions = {
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?|\/.*)$/
 
 /**
- * Pool settings for node-postgres.
- * Timeouts are in milliseconds: 5 s to get a connection, 10 s a statement, 5 s a lock, so that no request waits for a database longer than
- * a caller would.
+ * Pool settings for node-postgres. No request waits for a database longer than a caller would: 2.5 s for a connection, 5 s for a lock,
+ * 10 s for a statement. Behind a pooler, where a session has no limits of its own, 5 s for an answer.
  * @throws StartupError that starts with the variable's name and never shows the URL: it holds a password.
  */
 export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: ConnectionOptions): PoolConfig {
@@ -29,10 +28,13 @@ export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: C
   return {
     connectionString: url,
     max: poolSize,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: 2_500,
     idleTimeoutMillis: 60_000,
-    query_timeout: 12_000,
+    // Above the server's own limit, which ends a statement with a known outcome.
+    query_timeout: pooled ? 5_000 : 12_000,
     keepAlive: true,
+    // The kernel probes a quiet connection from here on once a second, ten times.
+    keepAliveInitialDelayMillis: 2_000,
     ...(pooled ? {} : { ...SESSION, statement_timeout: 10_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 10_000 }),
   }
 }
@@ -43,11 +45,11 @@ export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: C
  * @throws StartupError as `connectionConfig` does, and when the URL is a pooler's.
  */
 export function migrationConfig(connection: ConnectionOptions): PoolConfig {
-  const { connectionString, connectionTimeoutMillis, keepAlive } = connectionConfig(connection)
+  const { connectionString, keepAlive, keepAliveInitialDelayMillis } = connectionConfig(connection)
   if (inspect(connection.url).pooled) {
     throw new StartupError("DATABASE_URL: migrations need the database's direct URL, not the pooler's (at Neon: the host without -pooler)")
   }
-  return { connectionString, connectionTimeoutMillis, keepAlive, max: 1, ...SESSION }
+  return { connectionString, connectionTimeoutMillis: 10_000, keepAlive, keepAliveInitialDelayMillis, max: 1, ...SESSION }
 }
 
 /** Prisma's adapter reads and writes moments without their zone, in ISO form: whatever the server's settings, a session has these. */

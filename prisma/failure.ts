@@ -28,8 +28,11 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
   return undefined
 }
 
-/** Connection exceptions, insufficient resources, operator intervention (a statement time-out is one), lock not available. */
-const UNAVAILABLE_STATES = /^(08|53|57)...$|^55P03$|^25P03$/
+/**
+ * Connection exceptions, insufficient resources, operator intervention (a statement time-out is one), lock not available, idle in
+ * transaction for too long, and a server that takes no writes: a standby, or a primary that was demoted.
+ */
+const UNAVAILABLE_STATES = /^(08|53|57)...$|^55P03$|^25P03$|^25006$/
 const UNAVAILABLE_KINDS = new Set(['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'])
 const UNAVAILABLE_CODES = new Set([
   'P1001',
