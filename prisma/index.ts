@@ -1,40 +1,11 @@
 // The Prisma client of the todo backend: how a function gets its database, and what its errors mean.
-import { PrismaPg } from '@prisma/adapter-pg'
-import { type ConnectionOptions, isPooled } from './connection.ts'
-import { Prisma, PrismaClient } from './generated/client.ts'
-import { createPool } from './pool.ts'
-import { makeStatementNames } from './statements.ts'
+import { Prisma } from './generated/client.ts'
 
 export { type ConnectionOptions, connectionConfig } from './connection.ts'
+export { createDb, type Db } from './db.ts'
 export { databaseFailure } from './failure.ts'
-export { Prisma } from './generated/client.ts'
-
-export type Db = PrismaClient
-
-const renewals = new WeakMap<Db, () => void>()
-
-/**
- * A client with a pool of its own. Nothing is opened until the first query or `$connect`.
- * @param onError hears of connections that broke while no caller waited for them, and of those that were given up.
- * @throws StartupError when the URL may not be used.
- */
-export function createDb(connection: ConnectionOptions, onError: (error: Error) => void = () => {}): Db {
-  const { pool, renew } = createPool(connection, onError)
-  const adapter = new PrismaPg(pool, {
-    disposeExternalPool: true,
-    onConnectionError: onError,
-    // A transaction pooler may hand the next use of a prepared statement to a session that does not have it.
-    ...(isPooled(connection.url) ? {} : { statementNameGenerator: makeStatementNames() }),
-  })
-  const db = new PrismaClient({ adapter, errorFormat: 'minimal' })
-  renewals.set(db, renew)
-  return db
-}
-
-/** Uses no connection again that is open now: the next statement gets a new one. */
-export function renewConnections(db: Db): void {
-  renewals.get(db)?.()
-}
+export { createReadinessCheck, type Readiness } from './readiness.ts'
+export { Prisma }
 
 /** A moment within a raw statement, with its zone: a bare Date reaches PostgreSQL without one. */
 export const instant = (at: Date) => Prisma.sql`${at.toISOString()}::timestamptz`
