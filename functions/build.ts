@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { migrationNames } from '@todo/prisma/migration-names'
 import { type Plugin, rolldown } from 'rolldown'
 import { firstCalls } from './bench/first-calls.ts'
 import { makeWorld } from './bench/world.ts'
@@ -43,6 +44,17 @@ function compilerAsFile(): Plugin {
   }
 }
 
+/** A bundle has no folder of migrations beside it, and needs only their names. */
+function migrationNamesAsList(): Plugin {
+  return {
+    name: 'migration-names-as-list',
+    load: {
+      filter: { id: /prisma\/migration-names\.ts$/ },
+      handler: () => `export const migrationNames = ${JSON.stringify(migrationNames)}`,
+    },
+  }
+}
+
 /** The platform speaks HTTP/2, a function never does: loading it for the adapter's sake would make every start two milliseconds longer. */
 function withoutHttp2(): Plugin {
   const none = 'export class Http2ServerRequest {}\nexport const constants = { NGHTTP2_NO_ERROR: 0 }'
@@ -62,7 +74,7 @@ async function bundle(name: string): Promise<void> {
     input: `functions/${name}/main.ts`,
     platform: 'node',
     external: (id) => alongside.some((pkg) => id === pkg || id.startsWith(`${pkg}/`)) || id === 'pg-native',
-    plugins: [compilerAsFile(), withoutHttp2()],
+    plugins: [compilerAsFile(), migrationNamesAsList(), withoutHttp2()],
     logLevel: 'warn',
   })
   await build.write({

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import { startEmbedded } from '@todo/prisma/embedded'
+import { asFolderFailure, lockDirectory, readOrMake, startEmbedded } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { demo, seed } from '@todo/prisma/seed'
 import { Hono } from 'hono'
@@ -63,8 +63,11 @@ async function start(): Promise<void> {
   const environment = { HOST: '127.0.0.1', CORS_ORIGINS: 'loopback', ...given }
   const { PORT, HOST, DATABASE_URL, DATA_DIRECTORY } = readEnv(environment)
   const data = path.resolve(import.meta.dirname, '..', DATA_DIRECTORY)
+  const directory = path.join(data, 'postgres')
+  // Before the port is tried: a second start on this folder is told which process runs there.
+  const lock = DATABASE_URL === undefined ? await lockDirectory(directory) : undefined
   await assertFree(PORT, HOST)
-  const own = DATABASE_URL === undefined ? await startOwnServer(data) : undefined
+  const own = lock && (await startEmbedded({ directory, durable: true, log: say, lock }))
   onStop(async () => {
     say('\nStopping …')
     await stop()
@@ -75,7 +78,7 @@ async function start(): Promise<void> {
     const env = readEnv({
       ...(given.BETTER_AUTH_SECRETS ? {} : { BETTER_AUTH_SECRET: await localSecret(data) }),
       ...environment,
-      DATABASE_URL: DATABASE_URL ?? own?.url,
+      DATABASE_URL: DATABASE_URL ?? (await own?.database('todo')),
     })
     const { applied } = await migrate(databaseOptions(env))
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
@@ -93,6 +96,7 @@ async function start(): Promise<void> {
     }
     // What a start before this one has left.
     delivery.nudge()
+    own?.announce(`http://localhost:${serving.port}`)
     greet(`http://localhost:${serving.port}`, own && data, performance.now() - begun)
   } catch (error) {
     await own?.stop()
@@ -111,20 +115,15 @@ function endWithParent(): void {
   }, 200)
 }
 
-async function startOwnServer(data: string) {
-  const directory = path.join(data, 'postgres')
-  const server = await startEmbedded({ directory, durable: true, log: say })
-  return { url: await server.database('todo'), stop: server.stop }
-}
-
 /** Made once, kept with the data, and never in git: tokens outlive a restart. */
 async function localSecret(data: string): Promise<string> {
   const file = path.join(data, 'secret')
-  await fs.mkdir(data, { recursive: true })
-  await fs.writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 }).catch((error) => {
-    if (error.code !== 'EEXIST') throw error
-  })
-  return fs.readFile(file, 'utf8')
+  try {
+    await fs.mkdir(data, { recursive: true })
+    return await readOrMake(file, () => randomBytes(32).toString('base64url'))
+  } catch (error) {
+    throw await asFolderFailure(error, file)
+  }
 }
 
 function greet(base: string, data: string | undefined, ms: number): void {

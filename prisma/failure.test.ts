@@ -120,6 +120,14 @@ describe('unavailable', () => {
     })
   })
 
+  it('is a server that takes no writes', async () => {
+    const standby = otherDb()
+    await standby.$executeRaw`SET default_transaction_read_only = on`
+    expect(await failureOf(standby.user.create({ data: newUser() }))).toEqual(unavailable)
+    await standby.$executeRaw`SET default_transaction_read_only = on`
+    expect(await failureOf(standby.$executeRaw`DELETE FROM users WHERE false`)).toEqual(unavailable)
+  })
+
   it('is a connection that is killed at work, or while it idles; the next query gets a new one', async () => {
     const victim = otherDb()
     const pid = async () => (await victim.$queryRaw<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`)[0].pid

@@ -11,12 +11,11 @@ export type DatabaseFailure =
 
 /** The failure behind anything that was thrown by a query; undefined when it is not the database's. */
 export function databaseFailure(error: unknown): DatabaseFailure | undefined {
-  const { code, meta, message } = asRecord(error)
-  const { originalCode, kind, constraint } = asRecord(asRecord(asRecord(meta).driverAdapterError).cause)
-  const state = typeof originalCode === 'string' ? originalCode : ''
+  const { code, message } = asRecord(error)
+  const { kind, constraint, originalMessage } = driverCause(error)
+  const state = sqlState(error) ?? ''
 
   if (state.startsWith('23')) {
-    const { originalMessage } = asRecord(asRecord(asRecord(meta).driverAdapterError).cause)
     const name = asRecord(constraint).index ?? /constraint "([^"]+)"/.exec(String(originalMessage))?.[1]
     return { kind: 'constraint', constraint: String(name ?? '') }
   }
@@ -28,8 +27,19 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
   return undefined
 }
 
-/** Connection exceptions, insufficient resources, operator intervention (a statement time-out is one), lock not available. */
-const UNAVAILABLE_STATES = /^(08|53|57)...$|^55P03$|^25P03$/
+/** The SQLSTATE underneath an error of Prisma's; undefined when PostgreSQL did not answer with one. */
+export function sqlState(error: unknown): string | undefined {
+  const { originalCode } = driverCause(error)
+  return typeof originalCode === 'string' ? originalCode : undefined
+}
+
+const driverCause = (error: unknown) => asRecord(asRecord(asRecord(asRecord(error).meta).driverAdapterError).cause)
+
+/**
+ * Connection exceptions, insufficient resources, operator intervention (a statement time-out is one), lock not available, idle in
+ * transaction for too long, and a server that takes no writes: a standby, or a primary that was demoted.
+ */
+const UNAVAILABLE_STATES = /^(08|53|57)...$|^55P03$|^25P03$|^25006$/
 const UNAVAILABLE_KINDS = new Set(['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections', 'TlsConnectionError'])
 const UNAVAILABLE_CODES = new Set([
   'P1001',

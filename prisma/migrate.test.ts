@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { migrate, pendingChanges } from './migrate.ts'
+import { StartupError } from './startup-error.ts'
 import { newDatabase, newMigrations, run } from './testing.ts'
 
 async function scratch(migrations: Record<string, string> = {}) {
@@ -53,7 +54,7 @@ describe('a migration that fails', () => {
       '2_second': "CREATE TABLE second (id int); INSERT INTO second VALUES (1); INSERT INTO second VALUES ('one');",
       '3_third': 'CREATE TABLE third (id int);',
     })
-    await expect(migrate({ url }, directory)).rejects.toThrow(/^Migration 2_second failed and left nothing behind: .*"one"/)
+    expect(await lineOf(migrate({ url }, directory))).toMatch(/^Migration 2_second failed and left nothing behind: .*"one".*run it again$/)
     expect(await tables()).toEqual(['_prisma_migrations', 'first'])
     await expect(migrate({ url }, directory)).rejects.toThrow('2_second')
     await write('2_second', 'CREATE TABLE second (id int)')
@@ -68,6 +69,40 @@ describe('a migration that fails', () => {
     expect(await migrate(good, good.directory)).toMatchObject({ applied: ['1_good'] })
   })
 })
+
+describe('a database that cannot be migrated', () => {
+  it.each([
+    ['is read-only', 'ALTER DATABASE current SET default_transaction_read_only = on', /^The database cannot be migrated: .*read-only/],
+    ['has tables of something else', 'CREATE TABLE invoices (id int)', /^The database cannot be migrated: .*not empty/],
+  ])('is one line without a backtrace when it %s', async (_, sql, words) => {
+    const { url } = await scratch()
+    await run(url, sql.replace('current', new URL(url).pathname.slice(1)))
+    expect(await lineOf(migrate({ url }))).toMatch(words)
+  })
+
+  it.each([
+    ['nothing listens', (url: URL) => Object.assign(url, { port: '1' }), 'ECONNREFUSED'],
+    ['the password is wrong', (url: URL) => Object.assign(url, { password: 'hunter2' }), 'password authentication failed'],
+    ['there is no such database', (url: URL) => Object.assign(url, { pathname: '/nowhere' }), 'does not exist'],
+  ])('is one line that names DATABASE_URL when %s', async (_, change, reason) => {
+    const { href: url } = change(new URL(inject('databaseUrl')))
+    const line = await lineOf(migrate({ url }))
+    expect(line).toMatch(/^DATABASE_URL: no connection to the database/)
+    expect(line).toContain(reason)
+    expect(line).not.toContain('hunter2')
+  })
+})
+
+/** The message of the StartupError that a migration ends with: one line, without the engine's backtrace. */
+async function lineOf(migration: Promise<unknown>): Promise<string> {
+  const error = await migration.then(
+    () => expect.fail('it did not fail'),
+    (reason) => reason,
+  )
+  expect(error).toBeInstanceOf(StartupError)
+  expect(error.message).not.toMatch(/\n|\.rs:\d/)
+  return error.message
+}
 
 describe('a process that is killed in the middle of a migration', () => {
   it('leaves a start without an end, which the next run tries again', async () => {

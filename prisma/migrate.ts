@@ -7,6 +7,7 @@ import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/dri
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
 import { type ConnectionOptions, migrationConfig } from './connection.ts'
+import { StartupError } from './startup-error.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, 'migrations')
 const SCHEMA = path.join(import.meta.dirname, 'schema.prisma')
@@ -32,7 +33,7 @@ export type Migrated = {
  * Applies what is missing. Safe to run from several places at once: they take turns.
  * A migration is one implicit transaction: one that fails leaves nothing behind but its entry in `_prisma_migrations`, and the next run
  * tries it again.
- * @throws Error that names the migration and says what PostgreSQL said.
+ * @throws StartupError that names the migration and holds PostgreSQL's message, or says why the database cannot be migrated.
  */
 export async function migrate(connection: ConnectionOptions, directory = MIGRATIONS): Promise<Migrated> {
   return exclusively(connection, () =>
@@ -112,7 +113,7 @@ const ALONE = /\bCONCURRENTLY\b/i
  * sent whole, PostgreSQL runs it in one transaction. And it does not know the catalog's one-byte type "char".
  */
 class MigrationAdapter extends PrismaPg {
-  /** What PostgreSQL said of the last script it refused; the engine's own error keeps it to itself. */
+  /** PostgreSQL's last error: the engine's own holds a backtrace instead. */
   refusal: unknown
   /** The engine opens connections and closes none: left to idle, they would hold its lock against the next run. */
   readonly #opened: { dispose(): Promise<void> }[] = []
@@ -134,7 +135,10 @@ class MigrationAdapter extends PrismaPg {
     let charColumns: number[] = []
     const query = pool.query.bind(pool) as (config: pg.QueryConfig) => Promise<pg.QueryResult>
     pool.query = (async (config: pg.QueryConfig) => {
-      const result = await query(config)
+      const result = await query(config).catch((error) => {
+        this.refusal = error
+        throw error
+      })
       charColumns = (result.fields ?? []).flatMap((field, index) => (field.dataTypeID === pg.types.builtins.CHAR ? [index] : []))
       for (const index of charColumns) Object.assign(result.fields[index] ?? {}, { dataTypeID: pg.types.builtins.TEXT })
       return result
@@ -161,13 +165,23 @@ async function withEngine<T>(connection: ConnectionOptions, use: (engine: Schema
     )
     return await use(engine)
   } catch (error) {
-    if (!(adapter.refusal instanceof Error)) throw error
-    const name = /migration_name="([^"]+)"/.exec(String(error))?.[1]
-    throw new Error(`Migration ${name} failed and left nothing behind: ${adapter.refusal.message}`, { cause: adapter.refusal })
+    throw migrationFailure(error, adapter.refusal)
   } finally {
     engine?.free()
     await adapter.close()
   }
+}
+
+/** The engine's error as a line for an operator; a defect stays as it is. `refusal` is PostgreSQL's last error, if there was one. */
+function migrationFailure(error: unknown, refusal: unknown): unknown {
+  const name = /migration_name="([^"]+)"/.exec(String(error))?.[1]
+  // Prisma's codes for a history or a schema that migrations do not fit: https://www.prisma.io/docs/orm/reference/error-reference
+  if (name === undefined && error instanceof Error && 'code' in error && /^P3\d{3}$/.test(String(error.code))) {
+    return new StartupError(`The database cannot be migrated: ${error.message}`, { cause: error })
+  }
+  if (!(refusal instanceof Error)) return error
+  const what = name ? `Migration ${name} failed and left nothing behind` : 'The database cannot be migrated'
+  return new StartupError(`${what}: ${refusal.message}. Remove the cause, and run it again`, { cause: refusal })
 }
 
 type EngineBindings = typeof import('@prisma/schema-engine-wasm') & { __wbg_set_wasm(exports: object): void }
@@ -191,7 +205,10 @@ async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<
   const client = new pg.Client(migrationConfig(connection))
   // Should this connection break, the engine's own lock is still there.
   client.on('error', () => {})
-  await client.connect()
+  await client.connect().catch((error: Error & { code?: string }) => {
+    // An error of several addresses has a code and no message.
+    throw new StartupError(`DATABASE_URL: no connection to the database (${error.message || error.code})`, { cause: error })
+  })
   try {
     await client.query('SELECT pg_advisory_lock($1)', [LOCK])
     // Whoever migrates holds the lock: such a session without it belongs to a process that was killed, and the server does not know yet.

@@ -6,11 +6,11 @@ import path from 'node:path'
 import pg from 'pg'
 
 /** Runs one statement on a connection of its own. */
-export async function run(url: string, sql: string): Promise<pg.QueryResultRow[]> {
+export async function run(url: string, sql: string, values?: unknown[]): Promise<pg.QueryResultRow[]> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    return (await client.query(sql)).rows
+    return (await client.query(sql, values)).rows
   } finally {
     await client.end()
   }

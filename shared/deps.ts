@@ -4,15 +4,15 @@ import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
 import { type DeliveryNews, makeDelivery } from './events/delivery.ts'
 import { httpSink, type Send } from './events/sink.ts'
 import type { AppDeps } from './http/app.ts'
-import { errorFields, jsonLog, type Log } from './http/log.ts'
+import { createErrorLog, errorFields, jsonLog, type Log } from './http/log.ts'
 import { createUserLanes } from './http/user-lanes.ts'
 import { makeTokenVerifier, type VerifyToken } from './identity/issuers.ts'
 
 export type Deps = AppDeps & { verifyToken: VerifyToken }
 
-/** What every function needs. Opens no connection yet. @throws Error when the database URL may not be used */
+/** What every function needs. Opens no connection yet. @throws StartupError when the database URL may not be used */
 export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
-  const db = createDb(databaseOptions(env))
+  const db = createDb(databaseOptions(env), createErrorLog(log, 'database connection lost'))
   return {
     db,
     clock: () => new Date(),

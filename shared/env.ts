@@ -1,5 +1,6 @@
 // Every environment variable there is: its form, its default and what it means. `main.ts` and `local.ts` read them through here.
 import { isIP } from 'node:net'
+import { StartupError } from '@todo/prisma/startup-error'
 import { z } from 'zod'
 import type { TrustedProxies } from './http/client-address.ts'
 import type { ForeignIssuer } from './identity/issuers.ts'
@@ -192,7 +193,9 @@ type Variables = typeof variables
 export type Env = { [Name in keyof Variables]: z.output<Variables[Name]['schema']> }
 
 /** A variable whose value cannot be used. The message is one line that names it and never shows the value: it may be a secret. */
-export class EnvError extends Error {}
+export class EnvError extends StartupError {
+  override name = 'EnvError'
+}
 
 /** Reads them all. An empty variable counts as one that is not set. @throws EnvError */
 export function readEnv(source: Record<string, string | undefined>): Env {

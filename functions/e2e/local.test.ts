@@ -6,7 +6,7 @@ import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { demo } from '@todo/prisma/seed'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
 import { Session } from '../../shared/operations/users.ts'
 import { answer } from '../../shared/testing.ts'
@@ -48,7 +48,7 @@ async function start(environment: Record<string, string> = {}) {
       })
     ended.then(() => greeted(undefined))
   })
-  return { url, kill, ended, output: () => output }
+  return { url, kill, ended, output: () => output, pid: child.pid }
 }
 
 async function signIn(url: string | undefined) {
@@ -67,9 +67,14 @@ describe('npm start', () => {
     for (const address of ['/', '/docs', '/docs/swagger-ui-bundle.js', '/openapi.json', '/health/ready'])
       expect((await fetch(first.url + address)).status).toBe(200)
 
-    // The same folder twice at once.
-    const second = await start()
-    expect(await second.ended).toMatchObject({ code: 1, output: expect.stringMatching(/^[^\n]*already running[^\n]*npm start[^\n]*\n$/) })
+    // The same folder twice at once, on the same port too.
+    const { port } = new URL(first.url ?? '')
+    for (const PORT of ['0', port]) {
+      expect(await (await start({ PORT })).ended).toEqual({
+        code: 1,
+        output: `${path.join(home, 'data', 'postgres')} is in use (process ${first.pid}, http://localhost:${port}): use that one, stop it, or choose another folder with DATA_DIRECTORY\n`,
+      })
+    }
 
     const writes = Array.from({ length: 20 }, async (_, n) => {
       const response = await fetch(base, { method: 'POST', headers, body: JSON.stringify({ title: `todo ${n}` }) })
@@ -88,7 +93,7 @@ describe('npm start', () => {
     await expect(fetch(`${third.url}/health/live`)).rejects.toThrow()
   }, 60_000)
 
-  it('says in one line which variable is wrong, or which port is taken', async () => {
+  it('says in one line which variable, port, folder or database cannot be used', async () => {
     const oneLine = async (environment: Record<string, string>) => {
       const { code, output } = await (await start(environment)).ended
       expect(code).toBe(1)
@@ -102,5 +107,12 @@ describe('npm start', () => {
     const port = typeof address === 'object' ? `${address?.port}` : ''
     expect(await oneLine({ PORT: port })).toMatch(new RegExp(`^PORT: ${port} is already in use[^\\n]*PORT=[^\\n]*\\n$`))
     taken.close()
-  })
+    const file = path.join(home, 'file')
+    await fs.writeFile(file, '')
+    expect(await oneLine({ DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
+    const { href } = Object.assign(new URL(inject('databaseUrl')), { pathname: '/nowhere' })
+    const DATA_DIRECTORY = path.join(home, 'unused')
+    expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY })).toMatch(/^DATABASE_URL: [^\n]*"nowhere" does not exist[^\n]*\n$/)
+    expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
+  }, 60_000)
 })

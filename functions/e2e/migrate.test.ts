@@ -19,8 +19,11 @@ it('ends with what it did, and waits for no timer that the engine leaves behind'
   expect(await migration()).toEqual({ code: 0, output: 'Nothing to apply.\n' })
 })
 
-it('ends with status 1 and one line when it may not connect', async () => {
-  const { code, output } = await migration({ DATABASE_URL: 'postgresql://todo@database.example.com/todo' })
+it.each([
+  ['may not connect', 'postgresql://todo@database.example.com/todo'],
+  ['finds no database', 'postgresql://todo@127.0.0.1:1/todo'],
+])('ends with status 1 and one line when it %s', async (_, DATABASE_URL) => {
+  const { code, output } = await migration({ DATABASE_URL })
   expect(code).toBe(1)
   expect(output).toMatch(/^DATABASE_URL: .+\n$/)
 })

@@ -11,6 +11,7 @@ import { type CorsOrigins, responseHeaders } from './headers.ts'
 import type { Log } from './log.ts'
 import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
+import { createReadiness } from './readiness.ts'
 import { describeRequest } from './request.ts'
 import { annotate, type EventSpec, serves } from './route.ts'
 import type { RequestSpan, Trace, Tracing } from './trace.ts'
@@ -72,23 +73,15 @@ export function createApp(
   app.use(responseHeaders({ corsOrigins, publicUrl }))
   app.use(limitBody(maxBody))
 
-  // Once for all who ask at a time: Knative asks every 50 ms and hangs up after 100, and a database that is slow to wake up would be met
-  // by a pool full of probes.
-  let asking: Promise<unknown> | undefined
-  const databaseAnswers = () => {
-    asking ??= db.$queryRaw`SELECT 1`.finally(() => {
-      asking = undefined
-    })
-    return asking
-  }
+  const assertReady = createReadiness(db, log)
 
   return app
     .get('/health/live', serves({ name: 'live', summary: 'Say that the process runs.', output: Alive }), (c) => c.json({ status: 'ok' }))
     .get(
       '/health/ready',
-      serves({ name: 'ready', summary: 'Say that the database answers.', output: Alive, errors: ['unavailable'] }),
+      serves({ name: 'ready', summary: 'Say that the database can be used.', output: Alive, errors: ['unavailable'] }),
       async (c) => {
-        await databaseAnswers()
+        await assertReady()
         return c.json({ status: 'ok' })
       },
     )

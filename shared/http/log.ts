@@ -32,3 +32,24 @@ function causeFields(cause: Error): LogFields {
   const { error, error_code, sql_state } = errorFields(cause)
   return { cause: error, cause_code: error_code, cause_sql_state: sql_state }
 }
+
+/** One line a kind of error in this time; milliseconds. */
+const REPEAT_MS = 10_000
+
+/**
+ * Logs errors that may repeat many times a second. The first of each code (or name) is logged at once; within the next 10 s others of it
+ * are counted, and the next line says how many.
+ */
+export function createErrorLog(log: Log, message: string, now: () => number = Date.now): (error: Error) => void {
+  const seen = new Map<string, { loggedAt: number; repeated: number }>()
+  return (error) => {
+    const key = 'code' in error ? String(error.code) : error.name
+    const last = seen.get(key)
+    if (last && now() - last.loggedAt < REPEAT_MS) {
+      last.repeated++
+      return
+    }
+    seen.set(key, { loggedAt: now(), repeated: 0 })
+    log('warn', message, { ...errorFields(error), repeated: last?.repeated })
+  }
+}

@@ -27,8 +27,8 @@ export function describeRequest(name: string, log: Log, tracing: Promise<Tracing
     const status = isUpgraded(c) ? 101 : c.res.status
     headers.set('x-request-id', requestId)
 
-    // A probe every few seconds that goes well is no news.
-    if (status < 400 && c.req.path.startsWith('/health/')) return
+    // Probes repeat: why one fails is logged when the reason changes (readiness.ts).
+    if ((status < 400 || status === 503) && c.req.path.startsWith('/health/')) return
     const route = routePath(c, -1)
     span?.end({ route, status })
     log(status >= 500 ? 'error' : 'info', 'request', {

@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer, Server as NetServer } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { createAdaptorServer } from '@hono/node-server'
+import { StartupError } from '@todo/prisma/startup-error'
 import { type Env, EnvError, readEnv } from '../env.ts'
 import type { AnyApp, AppDeps } from './app.ts'
 import { errorFields, jsonLog } from './log.ts'
@@ -166,9 +167,9 @@ export function onStop(stop: () => Promise<void>): void {
   }
 }
 
-/** One line for people when the environment is to blame, one line of JSON for everything else. */
+/** Ends the process with status 1: a StartupError is one line for people, any other error one line of JSON with its stack. */
 export function endWith(error: unknown): never {
-  if (error instanceof EnvError || (error instanceof Error && /^[A-Z_]+: /.test(error.message))) process.stderr.write(`${error.message}\n`)
+  if (error instanceof StartupError) process.stderr.write(`${error.message}\n`)
   else jsonLog('error', 'failed', errorFields(error))
   process.exit(1)
 }

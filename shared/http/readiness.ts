@@ -1,0 +1,59 @@
+// What /health/ready answers: whether this process can work with its database. The reason it cannot is in the log, once.
+import { createReadinessCheck, type Db, type Readiness } from '@todo/prisma'
+import { AppError } from '../errors.ts'
+import { asAppError } from '../operations/failure.ts'
+import { errorFields, type Log, type LogFields } from './log.ts'
+
+/**
+ * One statement for all who ask at the same time: Knative asks every 50 ms until it hears yes, and a database that is slow to wake up would
+ * be met by a pool full of probes.
+ * @returns a check that throws an AppError of the kind `unavailable` while this process cannot serve.
+ */
+export function createReadiness(db: Db, log: Log): () => Promise<void> {
+  const check = createReadinessCheck(db)
+  let asking: Promise<void> | undefined
+  let reported: string | undefined
+
+  /** Only a change is news: probes repeat. */
+  function report(reason: string | undefined, fields: LogFields = {}): void {
+    if (reason === reported) return
+    if (reason === undefined) log('info', 'ready again')
+    else log('warn', 'not ready', { reason, ...fields })
+    reported = reason
+  }
+
+  async function ask(): Promise<void> {
+    const found = await check().catch((error: unknown) => {
+      const { kind } = asAppError(error)
+      report(kind === 'unavailable' ? 'database unavailable' : 'failed', errorFields(error))
+      throw notReady(error)
+    })
+    const reason = reasonOf(found)
+    report(reason)
+    if (reason !== undefined) throw notReady()
+  }
+
+  return () => {
+    asking ??= ask().finally(() => {
+      asking = undefined
+    })
+    return asking
+  }
+}
+
+const notReady = (cause?: unknown) =>
+  new AppError('unavailable', 'The database cannot be used at the moment. Please try again.', { retryAfter: 5, cause })
+
+/** Why it cannot serve, for the log; undefined when it can. */
+function reasonOf(found: Readiness): string | undefined {
+  switch (found.type) {
+    case 'ready':
+      return undefined
+    case 'read_only':
+      return 'the database is read-only'
+    case 'outdated':
+      return `the schema is older than the code: run the migrations (missing: ${found.migrations.join(', ')})`
+    case 'denied':
+      return `the database role may not read and write: ${found.tables.join(', ')}`
+  }
+}
