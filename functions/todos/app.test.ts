@@ -128,12 +128,15 @@ describe('GET /{user_id}/todos', () => {
     expect(seen).toEqual(['a & a=ü', 'a & b=ü', 'a & c=ü'])
   })
 
-  it('has 100 a page unless told otherwise, 500 at the most', async () => {
+  it('has 500 todos a page unless the request sets a limit, on the pages that follow too', async () => {
     const { send, user } = await newClient()
     await world.deps.db
-      .$executeRaw`INSERT INTO todos (id, user_id, title) SELECT gen_random_uuid(), ${user.id}, 'x' FROM generate_series(1, 501)`
+      .$executeRaw`INSERT INTO todos (id, user_id, title) SELECT gen_random_uuid(), ${user.id}, 'x' FROM generate_series(1, 1001)`
+    const first = await send('GET', '?limit=1')
+    const { next_cursor } = await answer(first, TodoPage)
     for (const [query, count] of [
-      ['', 100],
+      ['', 500],
+      [`?cursor=${next_cursor}`, 500],
       ['?limit=1', 1],
       ['?limit=500', 500],
     ] as const) {
@@ -322,6 +325,33 @@ describe('everything else', () => {
     const { send, create } = await newClient()
     const todo = await create()
     expect(await (await send('GET', `/${todo.id.toUpperCase()}`)).json()).toEqual(todo)
+  })
+
+  it('answers every route under /me as under the id of the caller', async () => {
+    const { user, create, send } = await newClient()
+    const todo = await create({ title: 'a' })
+    const mine = (method: string, path = '', body?: unknown) => send(method, `/api/v1/me/todos${path}`, body)
+    const created = await mine('POST', '', { title: 'b' })
+    expect(created.status).toBe(201)
+    const { id, user_id } = await answer(created, Todo)
+    expect(user_id).toBe(user.id)
+    expect(created.headers.get('location')).toBe(`/api/v1/me/todos/${id}`)
+    const page = await mine('GET', '?limit=1')
+    expect(await answer(page, TodoPage)).toMatchObject({ todos: [{ id }] })
+    expect(nextOf(page)).toMatch(/^\/api\/v1\/me\/todos\?limit=1&cursor=/)
+    expect((await mine('GET', `/${todo.id}`)).status).toBe(200)
+    for (const method of ['PUT', 'PATCH']) expect((await mine(method, `/${todo.id}`, { title: 'c' })).status).toBe(200)
+    expect(await answer(await mine('PATCH', `/${todo.id}/complete`), Todo)).toMatchObject({ title: 'c', completed: true })
+    expect((await mine('DELETE', `/${todo.id}`)).status).toBe(200)
+    expect((await send('GET', `/${todo.id}`)).status).toBe(404)
+  })
+
+  it('shows nothing of another user under /me', async () => {
+    const [mine, theirs] = [await newClient(), await newClient()]
+    const { id } = await theirs.create()
+    await problemOf(await mine.send('GET', `/api/v1/me/todos/${id}`), 404)
+    await problemOf(await mine.send('GET', '/api/v1/me/todos', undefined, {}), 401)
+    await problemOf(await mine.send('GET', '/api/v1/ME/todos'), 403)
   })
 
   it("writes addresses as they were sent, for a foreign issuer's user id that no header can hold", async () => {

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import type { VerifyToken } from '../identity/issuers.ts'
-import type { UserContext } from '../operations/operation.ts'
+import { ME, type UserContext } from '../operations/operation.ts'
 import type { AppEnv } from './app.ts'
 import { annotate } from './route.ts'
 import { traceparentOf } from './trace.ts'
@@ -22,12 +22,12 @@ export function signedIn(deps: Deps) {
   )
 }
 
-/** The same, for a path that names its owner in `:user_id`: it must be the caller. */
+/** The same, for a path that names its owner in `:user_id`: it must be the caller, by id or as `me`. */
 export function owner(deps: Deps) {
   return annotate(
     createMiddleware<AppEnv & SignedIn, '/:user_id/*'>(async (c, next) => {
       const { actor } = await identify(c, deps)
-      if (c.req.param('user_id') !== actor.userId) throw new AppError('forbidden', 'These are not your todos.')
+      if (![ME, actor.userId].includes(c.req.param('user_id'))) throw new AppError('forbidden', 'These are not your todos.')
       await next()
     }),
     { bearer: true, errors: ['unauthenticated', 'forbidden'] },

@@ -18,6 +18,9 @@ export type Actor = {
   readOnly: boolean
 }
 
+/** A path may name its owner so, instead of by id. No user has it as an id: the token verifier refuses it as a foreign `sub`. */
+export const ME = 'me'
+
 export type Context = {
   db: Db
   clock: () => Date
