@@ -8,6 +8,7 @@ import { ownIssuer, readEnv } from '../../shared/env.ts'
 import { makePasswords } from '../../shared/identity/passwords.ts'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import type { Quotas } from '../../shared/operations/quotas.ts'
 
 export type World = Awaited<ReturnType<typeof makeWorld>>
 export type User = { id: string; email: string; authorization: string }
@@ -55,8 +56,10 @@ export async function makeWorld() {
   }
 }
 
+const NO_QUOTAS: Quotas = { openTodos: 1_000_000_000, conversations: 1_000_000_000 }
+
 /** What an operation is called with on a user's behalf, in this process. */
 export function contextOf(db: Db, { id: userId, email }: User): UserContext {
   const actor = { userId, issuer: null, email, name: null, expiresAt: new Date(Date.now() + 86_400_000), readOnly: false }
-  return { db, clock: () => new Date(), actor, delivery: undefined }
+  return { db, clock: () => new Date(), actor, delivery: undefined, quotas: NO_QUOTAS }
 }

@@ -35,6 +35,16 @@ const post = (body: unknown, headers: Record<string, string>) =>
   })
 const addTodo = (user: TestUser, title: string, more = {}) => createTodo(contextOf(world.deps, user), { title, ...more })
 
+it('says in a tool result that the quota for open todos is used up', async () => {
+  const small = await startMcp({ USER_MAX_OPEN_TODOS: '1' })
+  const user = await newUser(small)
+  const client = await connectClient(new StreamableHTTPClientTransport(new URL(small.url), { requestInit: { headers: user.headers } }))
+  expect((await call(client, 'add_task', { title: 'a' })).isError).toBeFalsy()
+  const refused = await call(client, 'add_task', { title: 'b' })
+  expect(refused.isError).toBe(true)
+  expect(textOf(refused)).toMatch(/^You have 1 open todos, which is the limit\. Complete or delete some first\./)
+})
+
 describe.each([
   ['HTTP', overHttp],
   ['a WebSocket', overSocket],

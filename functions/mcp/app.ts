@@ -61,7 +61,7 @@ const metadata = {
 } as const
 
 export function mcpApp(deps: McpDeps) {
-  const { db, clock, delivery, log, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const { db, clock, delivery, quotas, log, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
   const tickets = makeTickets(db, clock)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
@@ -83,7 +83,11 @@ export function mcpApp(deps: McpDeps) {
       // Once more, because others may have come meanwhile.
       sockets.assertRoom()
       return takeUpgrade(c, (...upgrade) =>
-        connect(upgrade, { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) }, { sockets, log, maxSeconds, limits }),
+        connect(
+          upgrade,
+          { db, clock, delivery, quotas, actor, traceparent: traceparentOf(c.get('trace')) },
+          { sockets, log, maxSeconds, limits },
+        ),
       )
     })
     .post('/api/v1/mcp', serves(post), checkOrigin, signedIn(deps), takesMessage, async (c) => {

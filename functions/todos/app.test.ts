@@ -89,6 +89,31 @@ describe('POST /{user_id}/todos', () => {
     expect(await answer(await send('GET'), TodoPage)).toMatchObject({ count: 0 })
   })
 
+  it('answers 429 without Retry-After when the quota for open todos is used up', async () => {
+    const { user, base } = await newClient()
+    const full = todosApp({ ...world.deps, quotas: { openTodos: 1, conversations: 1 } })
+    const send = (method: string, path: string, body: object) =>
+      full.request(base + path, {
+        method,
+        headers: { ...user.headers, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    expect((await send('POST', '', { title: 'a' })).status).toBe(201)
+    const done = await answer(await send('POST', '', { title: 'b', completed: true }), Todo)
+    for (const [method, path, body] of [
+      ['POST', '', { title: 'c' }],
+      ['PUT', `/${done.id}`, { completed: false }],
+      ['PATCH', `/${done.id}`, { completed: false }],
+      ['PATCH', `/${done.id}/complete`, {}],
+    ] as const) {
+      const refused = await send(method, path, body)
+      expect(await problemOf(refused, 429)).toMatchObject({
+        detail: 'You have 1 open todos, which is the limit. Complete or delete some first.',
+      })
+      expect(refused.headers.has('retry-after')).toBe(false)
+    }
+  })
+
   it('refuses what is no JSON, or not sent as JSON', async () => {
     const { base, user } = await newClient()
     const post = (body: string, type?: string) =>

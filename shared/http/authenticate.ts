@@ -9,7 +9,7 @@ import { annotate } from './route.ts'
 import { traceparentOf } from './trace.ts'
 
 export type SignedIn = { Variables: { ctx: UserContext } }
-type Deps = Pick<UserContext, 'db' | 'clock' | 'delivery'> & { verifyToken: VerifyToken }
+type Deps = Pick<UserContext, 'db' | 'clock' | 'delivery' | 'quotas'> & { verifyToken: VerifyToken }
 
 /** Refuses a request without a good token; a handler behind it finds the user's context in `c.var.ctx`. */
 export function signedIn(deps: Deps) {
@@ -34,11 +34,11 @@ export function owner(deps: Deps) {
   )
 }
 
-async function identify(c: Context<AppEnv & SignedIn>, { db, clock, delivery, verifyToken }: Deps): Promise<UserContext> {
+async function identify(c: Context<AppEnv & SignedIn>, { db, clock, delivery, quotas, verifyToken }: Deps): Promise<UserContext> {
   const token = bearerToken(c.req.header('authorization'))
   if (!token) throw new AppError('unauthenticated', 'An access token is needed: Authorization: Bearer <token>.')
   const actor = await verifyToken(token)
-  const ctx = { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) }
+  const ctx = { db, clock, delivery, quotas, actor, traceparent: traceparentOf(c.get('trace')) }
   c.set('ctx', ctx)
   c.set('userId', actor.userId)
   return ctx
