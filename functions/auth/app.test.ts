@@ -213,6 +213,17 @@ describe('throttling', () => {
     expect((await post('login', { email, password: PASSWORD })).status).toBe(200)
   })
 
+  it('lets an owner in from a network they have signed in from while 230 wrong passwords from 230 addresses shut others out', async () => {
+    const { email } = await registered()
+    const home = elsewhere()
+    expect((await post('login', { email, password: PASSWORD }, home)).status).toBe(200)
+    const guesses = Array.from({ length: 230 }, () => deps.throttle.login({ address: counted(elsewhere()), email }, wrong))
+    await Promise.allSettled(guesses)
+    await refused(await post('login', { email, password: PASSWORD }), 429)
+    const sameNetwork = { 'x-forwarded-for': home['x-forwarded-for'].replace(/::1$/, '::2:3') }
+    expect((await post('login', { email, password: PASSWORD }, sameNetwork)).status).toBe(200)
+  })
+
   it('counts registrations by the address', async () => {
     const here = elsewhere()
     for (let count = 0; count < 50; count++) await deps.throttle.register({ address: counted(here) })

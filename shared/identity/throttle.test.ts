@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { AppError } from '../errors.ts'
 import { testDeps } from '../testing.ts'
@@ -8,7 +8,10 @@ const { deps } = testDeps()
 afterAll(() => deps.db.$disconnect())
 
 const MINUTE = 60_000
-const throttle = makeThrottle(deps.db, deps.clock)
+const DAY = 24 * 60 * MINUTE
+const SECRET = Buffer.from('a secret of the tests, of 32 bytes')
+const throttleAt = (clock: () => Date) => makeThrottle(deps.db, clock, SECRET)
+const throttle = throttleAt(deps.clock)
 /** Nobody else's counters: a throttle takes any text for an address. */
 const someone = () => ({ address: `address ${randomUUID()}`, email: `${randomUUID()}@example.com` })
 const wrong = async () => {
@@ -42,7 +45,7 @@ describe('failed logins', () => {
   it('say how long to wait, and are forgotten after that', async () => {
     const { address, email } = someone()
     let now = Date.now()
-    const clocked = makeThrottle(deps.db, () => new Date(now))
+    const clocked = throttleAt(() => new Date(now))
     await burst(10, () => clocked.login({ address, email }, wrong))
     now += 5 * MINUTE + 200
     await expect(clocked.login({ address, email }, right)).rejects.toMatchObject({
@@ -53,6 +56,84 @@ describe('failed logins', () => {
     now += 10 * MINUTE
     expect(await clocked.login({ address, email }, right)).toBe('a session')
     expect(await burst(12, () => clocked.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 2 })
+  })
+})
+
+describe('an address that has signed in to the account', () => {
+  /** Wrong passwords from so many addresses that the account's own limit is used up. */
+  const attack = (email: string, on = throttle) => burst(230, (n) => on.login({ address: `${n} ${email}`, email }, wrong))
+
+  it('signs in while wrong passwords from 230 other addresses shut new addresses out', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await attack(email)
+    await expect(throttle.login({ address: someone().address, email }, right)).rejects.toMatchObject({ kind: 'throttled' })
+    expect(await throttle.login({ address, email }, right)).toBe('a session')
+  })
+
+  it('signs in while its neighbours behind the same address use up that address’s limit', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await burst(130, (n) => throttle.login({ address, email: `${n} ${address}` }, wrong))
+    await expect(throttle.login({ address, email: someone().email }, right)).rejects.toMatchObject({ kind: 'throttled' })
+    expect(await throttle.login({ address, email }, right)).toBe('a session')
+  })
+
+  it('makes exactly 10 wrong guesses of many at once over two replicas, during an attack too', async () => {
+    const { address, email } = someone()
+    const replicas = [throttleAt(deps.clock), throttleAt(deps.clock)]
+    await throttle.login({ address, email }, right)
+    await attack(email)
+    expect(await burst(60, async (n) => replicas[n % 2]?.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 50 })
+  })
+
+  it('waits for its own limit of 15 minutes, not for the hour of the account', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await attack(email)
+    await burst(10, () => throttle.login({ address, email }, wrong))
+    const refusal = await throttle.login({ address, email }, right).catch((error: AppError) => error.retryAfter)
+    expect(refusal).toBeGreaterThan(800)
+    expect(refusal).toBeLessThanOrEqual(900)
+  })
+
+  it('leaves the guesses of other addresses as many as they were', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await burst(10, () => throttle.login({ address, email }, wrong))
+    expect(await attack(email)).toEqual({ made: 200, throttled: 30 })
+  })
+
+  it('is known for this account alone', async () => {
+    const { address, email } = someone()
+    const { email: another } = someone()
+    await throttle.login({ address, email }, right)
+    await attack(another)
+    await expect(throttle.login({ address, email: another }, right)).rejects.toMatchObject({ kind: 'throttled' })
+  })
+
+  it('is not known for a wrong password, nor for a try that failed for another reason', async () => {
+    const { address, email } = someone()
+    await expect(throttle.login({ address, email }, wrong)).rejects.toThrow('wrong')
+    await expect(throttle.login({ address, email }, () => Promise.reject(new Error('away')))).rejects.toThrow('away')
+    await attack(email)
+    await expect(throttle.login({ address, email }, right)).rejects.toMatchObject({ kind: 'throttled' })
+  })
+
+  it('is forgotten 30 days after it last signed in', async () => {
+    const { address, email } = someone()
+    let now = Date.now()
+    const clocked = throttleAt(() => new Date(now))
+    await clocked.login({ address, email }, right)
+    now += 29 * DAY
+    await attack(email, clocked)
+    expect(await clocked.login({ address, email }, right)).toBe('a session')
+    now += 29 * DAY
+    await attack(email, clocked)
+    expect(await clocked.login({ address, email }, right)).toBe('a session')
+    now += 30 * DAY + 1
+    await attack(email, clocked)
+    await expect(clocked.login({ address, email }, right)).rejects.toMatchObject({ kind: 'throttled' })
   })
 })
 
@@ -83,7 +164,7 @@ describe('what does not count', () => {
   it('is what was given back after its window had ended', async () => {
     const { address, email } = someone()
     let now = Date.now()
-    const clocked = makeThrottle(deps.db, () => new Date(now))
+    const clocked = throttleAt(() => new Date(now))
     // It begins in one window and succeeds in the next, which has a failure of its own by then.
     await clocked.login({ address, email }, async () => {
       now += 16 * MINUTE
@@ -102,14 +183,17 @@ it('lets exactly 50 registrations of an address pass', async () => {
 it('clears away what has ended', async () => {
   const key = `ended ${randomUUID()}`
   await deps.db.throttle.create({ data: { key, points: 1, expire: Date.now() - 1 } })
-  await makeThrottle(deps.db, deps.clock).register(someone())
+  await throttleAt(deps.clock).register(someone())
   expect(await deps.db.throttle.findUnique({ where: { key } })).toBeNull()
 })
 
-it('keeps no address and no email', async () => {
+it('stores neither an address nor an email, nor a digest that can be made without the secret', async () => {
   const { address, email } = someone()
   await expect(throttle.login({ address, email }, wrong)).rejects.toThrow('wrong')
+  await throttle.login({ address, email }, right)
   const keys = (await deps.db.throttle.findMany()).map(({ key }) => key).join(' ')
-  expect(keys).not.toContain(address)
-  expect(keys).not.toContain(email)
+  for (const text of [address, email, `${address} ${email}`]) {
+    expect(keys).not.toContain(text)
+    expect(keys).not.toContain(createHash('sha256').update(text).digest('base64url'))
+  }
 })

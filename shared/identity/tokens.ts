@@ -20,10 +20,16 @@ export type OwnIssuer = {
   lifetime: number
 }
 
+/** The secret that signs new tokens. @throws Error when `current` names none */
+export function signingSecret({ current, secrets }: SigningKeys): Uint8Array {
+  const secret = secrets.get(current)
+  if (!secret) throw new Error(`there is no key ${current}`)
+  return secret
+}
+
 /** Signs an access token for an account of ours. */
 export function makeTokenIssuer({ keys, issuer, audience, lifetime }: OwnIssuer, clock: () => Date) {
-  const secret = keys.secrets.get(keys.current)
-  if (!secret) throw new Error(`there is no key ${keys.current}`)
+  const secret = signingSecret(keys)
   return async function issueToken(user: { id: string; email: string }): Promise<{ token: string; expiresIn: number }> {
     const now = Math.floor(clock().getTime() / 1000)
     const token = await new SignJWT({ email: user.email })
