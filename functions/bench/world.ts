@@ -24,6 +24,11 @@ export async function makeWorld() {
     DATABASE_URL: url,
     BETTER_AUTH_SECRET: randomBytes(32).toString('hex'),
     TOKEN_LIFETIME_SECONDS: '86400',
+    // One user does here what thousands would do.
+    USER_MAX_OPEN_TODOS: '999999999',
+    USER_MAX_CONVERSATIONS: '999999999',
+    CHAT_MESSAGES_PER_MINUTE: '1000000',
+    MCP_TICKETS_PER_MINUTE: '1000000',
     PORT: '0',
     HOST: '127.0.0.1',
   }

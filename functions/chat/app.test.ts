@@ -54,6 +54,19 @@ describe('POST /chat', () => {
     })
   })
 
+  it('answers 429 with Retry-After from the 31st message of a minute on, and writes nothing down', async () => {
+    const user = await newUser(world)
+    const app = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 100 } })
+    const say = (accept: string) => app.request('/api/v1/chat', posted(user, { message: 'hello' }, { accept }))
+    const statuses = await Promise.all(Array.from({ length: 35 }, async () => (await say('application/json')).status))
+    expect(statuses.filter((status) => status === 200)).toHaveLength(30)
+    const refused = await say('text/event-stream')
+    expect(refused.status).toBe(429)
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(await answer(refused, Problem)).toMatchObject({ detail: expect.stringMatching(/^You may have 30 chat messages a minute\./) })
+    expect(await world.deps.db.conversation.count({ where: { userId: user.id } })).toBe(30)
+  })
+
   it('answers 429 when the quota for conversations is used up, streaming or not', async () => {
     const user = await newUser(world)
     const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 1 } })

@@ -8,6 +8,7 @@ import { annotate, serves } from '../../shared/http/route.ts'
 import { traceparentOf } from '../../shared/http/trace.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import type { UserRate } from '../../shared/identity/user-rates.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } from './metadata.ts'
 import { assertOrigin } from './origin.ts'
@@ -18,6 +19,8 @@ import { makeTickets, Ticket } from './tickets.ts'
 export type McpDeps = AppDeps & {
   verifyToken: VerifyToken
   sockets: OpenSockets
+  /** How many tickets a user may get. */
+  ticketRate: UserRate
   /** Seconds that a socket may live at the most. */
   maxSeconds: number
   /** Whether nobody but this machine can ask. */
@@ -52,7 +55,12 @@ const post = {
   output: Message,
   errors: ['unauthenticated', 'forbidden', 'too_large'],
 } as const
-const ticket = { name: 'mcp_ticket', summary: 'Get a ticket that opens one WebSocket within 30 seconds.', output: Ticket }
+const ticket = {
+  name: 'mcp_ticket',
+  summary: 'Get a ticket that opens one WebSocket within 30 seconds.',
+  output: Ticket,
+  errors: ['throttled'],
+} as const
 const metadata = {
   name: 'mcp_resource_metadata',
   summary: 'Say who gives out tokens for MCP (RFC 9728). Only where a Better Auth server is configured.',
@@ -62,7 +70,7 @@ const metadata = {
 
 export function mcpApp(deps: McpDeps) {
   const { db, clock, delivery, quotas, log, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
-  const tickets = makeTickets(db, clock)
+  const tickets = makeTickets(deps)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
     await next()
