@@ -51,6 +51,11 @@ describe('the one host', () => {
     expect(functionFor(example(route))).toBe(name)
   })
 
+  it('sends /me to users, and the todos under /me to todos', () => {
+    expect(functionFor('/api/v1/me')).toBe('users')
+    expect(functionFor('/api/v1/me/todos')).toBe('todos')
+  })
+
   it('names functions and paths that there are', () => {
     expect(Object.keys(routes).toSorted()).toEqual(Object.keys(APPS).toSorted())
     for (const [name, { exact }] of Object.entries(routes)) {

@@ -21,6 +21,7 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
     publicUrl: env.PUBLIC_URL,
     lanes: createUserLanes({ running: env.USER_MAX_RUNNING, waiting: env.USER_MAX_WAITING }),
     delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
+    quotas: { openTodos: env.USER_MAX_OPEN_TODOS, conversations: env.USER_MAX_CONVERSATIONS },
     tracing: startTracing(env, log),
   }
 }

@@ -175,6 +175,10 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
   },
   USER_MAX_RUNNING: { fallback: 8, takes: [['1', 1]], refuses: ['0', '10001', '-1'] },
   USER_MAX_WAITING: { fallback: 32, takes: [['0', 0]], refuses: ['10001', '-1', 'none'] },
+  USER_MAX_OPEN_TODOS: { fallback: 10_000, takes: [['1', 1]], refuses: ['0', '-1', 'none', '1000000000'] },
+  USER_MAX_CONVERSATIONS: { fallback: 1000, takes: [['1', 1]], refuses: ['0', '-1', 'none', '1000000000'] },
+  CHAT_MESSAGES_PER_MINUTE: { fallback: 30, takes: [['1', 1]], refuses: ['0', '-1', '1.5', '1000001'] },
+  MCP_TICKETS_PER_MINUTE: { fallback: 10, takes: [['1', 1]], refuses: ['0', '-1', '1.5', '1000001'] },
   MCP_MAX_CONNECTIONS: {
     fallback: 1000,
     takes: [

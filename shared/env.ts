@@ -171,6 +171,10 @@ export const variables = {
   ),
   USER_MAX_RUNNING: variableOr('8', whole(1, 10_000), 'Requests of one user that a process runs at the same time'),
   USER_MAX_WAITING: variableOr('32', whole(0, 10_000), 'Requests of one user that wait for those to end; one more is answered with 429'),
+  USER_MAX_OPEN_TODOS: variableOr('10000', whole(1, 999_999_999), 'Open todos that one user may have'),
+  USER_MAX_CONVERSATIONS: variableOr('1000', whole(1, 999_999_999), 'Conversations that one user may have'),
+  CHAT_MESSAGES_PER_MINUTE: variableOr('30', whole(1, 1_000_000), 'Chat messages that one user may send a minute'),
+  MCP_TICKETS_PER_MINUTE: variableOr('10', whole(1, 1_000_000), 'Tickets for WebSockets that one user may get a minute'),
   MCP_MAX_CONNECTIONS: variableOr('1000', whole(1, 100_000), 'WebSockets that a process keeps at the most; more are answered with 503'),
   MCP_MAX_CONNECTIONS_PER_USER: variableOr(
     '20',

@@ -71,6 +71,7 @@ export function contextOf(deps: Deps, user: Pick<TestUser, 'id' | 'email'>, cloc
     db: deps.db,
     clock,
     delivery: deps.delivery,
+    quotas: deps.quotas,
     actor: { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(Date.now() + 60_000), readOnly: false },
   }
 }

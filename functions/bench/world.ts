@@ -8,6 +8,7 @@ import { ownIssuer, readEnv } from '../../shared/env.ts'
 import { makePasswords } from '../../shared/identity/passwords.ts'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import type { Quotas } from '../../shared/operations/quotas.ts'
 
 export type World = Awaited<ReturnType<typeof makeWorld>>
 export type User = { id: string; email: string; authorization: string }
@@ -23,6 +24,11 @@ export async function makeWorld() {
     DATABASE_URL: url,
     BETTER_AUTH_SECRET: randomBytes(32).toString('hex'),
     TOKEN_LIFETIME_SECONDS: '86400',
+    // One user does here what thousands would do.
+    USER_MAX_OPEN_TODOS: '999999999',
+    USER_MAX_CONVERSATIONS: '999999999',
+    CHAT_MESSAGES_PER_MINUTE: '1000000',
+    MCP_TICKETS_PER_MINUTE: '1000000',
     PORT: '0',
     HOST: '127.0.0.1',
   }
@@ -55,8 +61,10 @@ export async function makeWorld() {
   }
 }
 
+const NO_QUOTAS: Quotas = { openTodos: 1_000_000_000, conversations: 1_000_000_000 }
+
 /** What an operation is called with on a user's behalf, in this process. */
 export function contextOf(db: Db, { id: userId, email }: User): UserContext {
   const actor = { userId, issuer: null, email, name: null, expiresAt: new Date(Date.now() + 86_400_000), readOnly: false }
-  return { db, clock: () => new Date(), actor, delivery: undefined }
+  return { db, clock: () => new Date(), actor, delivery: undefined, quotas: NO_QUOTAS }
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, it } from 'vitest'
+import { Problem } from '../../shared/http/problem.ts'
 import { Conversation, ConversationPage } from '../../shared/operations/conversations.ts'
 import { answer, newUser, type TestUser, testDeps, testEnvironment } from '../../shared/testing.ts'
 import { startFunction } from '../e2e/process.ts'
@@ -41,6 +42,43 @@ describe('POST /chat', () => {
       ],
       engine: 'rules',
     })
+  })
+
+  it('says that the quota for open todos is used up', async () => {
+    const user = await newUser(world)
+    const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 5 } })
+    const say = async (message: string) => answer(await full.request('/api/v1/chat', posted(user, { message })), ChatReply)
+    await say('add buy milk')
+    expect(await say('add buy bread')).toMatchObject({
+      response: 'I could not do that: You have 1 open todos, which is the limit. Complete or delete some first.',
+    })
+  })
+
+  it('answers 429 with Retry-After from the 31st message of a minute on, and writes nothing down', async () => {
+    const user = await newUser(world)
+    const app = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 100 } })
+    const say = (accept: string) => app.request('/api/v1/chat', posted(user, { message: 'hello' }, { accept }))
+    const statuses = await Promise.all(Array.from({ length: 35 }, async () => (await say('application/json')).status))
+    expect(statuses.filter((status) => status === 200)).toHaveLength(30)
+    const refused = await say('text/event-stream')
+    expect(refused.status).toBe(429)
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(await answer(refused, Problem)).toMatchObject({ detail: expect.stringMatching(/^You may have 30 chat messages a minute\./) })
+    expect(await world.deps.db.conversation.count({ where: { userId: user.id } })).toBe(30)
+  })
+
+  it('answers 429 when the quota for conversations is used up, streaming or not', async () => {
+    const user = await newUser(world)
+    const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 1 } })
+    const { conversation_id } = await answer(await full.request('/api/v1/chat', posted(user, { message: 'hello' })), ChatReply)
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const refused = await full.request('/api/v1/chat', posted(user, { message: 'hello' }, { accept }))
+      expect(refused.status).toBe(429)
+      expect(await answer(refused, Problem)).toMatchObject({
+        detail: expect.stringMatching(/^You have 1 conversations, which is the limit\./),
+      })
+    }
+    expect((await full.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id }))).status).toBe(200)
   })
 
   it('streams the same as UI message parts', async () => {

@@ -5,6 +5,7 @@ import { signedIn } from '../../shared/http/authenticate.ts'
 import { serves } from '../../shared/http/route.ts'
 import { body, headers, path, query } from '../../shared/http/validate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import type { UserRate } from '../../shared/identity/user-rates.ts'
 import {
   ConversationRef,
   deleteConversation,
@@ -20,7 +21,8 @@ import { openJournal } from './journal.ts'
 import { tracedModel } from './traced-model.ts'
 import { UI_STREAM_HEADERS, uiStream } from './ui-stream.ts'
 
-export type ChatDeps = AppDeps & AnswerDeps & { verifyToken: VerifyToken }
+/** `messageRate`: how many messages a user may send. */
+export type ChatDeps = AppDeps & AnswerDeps & { verifyToken: VerifyToken; messageRate: UserRate }
 export type ChatApp = ReturnType<typeof chatApp>
 
 const conversations = '/api/v1/conversations'
@@ -34,6 +36,7 @@ export function chatApp(deps: ChatDeps) {
   return createApp({ name: 'chat', about: 'The todos in words, and the conversations about them.' }, deps)
     .post('/api/v1/chat', serves(chat), signed, headers(ChatHeaders), body(ChatRequest), async (c) => {
       const { ctx } = c.var
+      await deps.messageRate(ctx.actor.userId)
       const { message, conversation_id } = c.req.valid('json')
       const signal = AbortSignal.any([AbortSignal.timeout(limits.time), c.req.raw.signal])
       const streams = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')

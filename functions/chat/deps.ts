@@ -2,6 +2,7 @@
 import type { Deps } from '../../shared/deps.ts'
 import { type Env, ownIssuer } from '../../shared/env.ts'
 import { makeConfirmations } from '../../shared/identity/confirmations.ts'
+import { createUserRate } from '../../shared/identity/user-rates.ts'
 import type { ChatDeps } from './app.ts'
 import { type ChatLimits, chatLimits } from './limits.ts'
 import { makeModel } from './model.ts'
@@ -14,6 +15,7 @@ export function makeChatDeps(env: Env, deps: Deps, limits: ChatLimits = chatLimi
     ...deps,
     limits,
     confirmations: makeConfirmations(ownIssuer(env).keys, deps.clock),
+    messageRate: createUserRate(deps, { name: 'chat_message', perMinute: env.CHAT_MESSAGES_PER_MINUTE, what: 'chat messages' }),
     budget: makeTokenBudget(deps, perDay),
     ask: apiKey === undefined ? undefined : makeModel({ apiKey, baseUrl, model }, limits),
   }

@@ -7,6 +7,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { AppError } from '../../shared/errors.ts'
 import { noConversation, type StoredCall, storedCalls } from '../../shared/operations/conversations.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import { holdingTo, within } from '../../shared/operations/quotas.ts'
 import { withOwner } from '../../shared/operations/users.ts'
 import { brief } from './brief.ts'
 import { storable } from './storable.ts'
@@ -88,12 +89,11 @@ async function create(ctx: UserContext, message: string, lease: string): Promise
   const id = uuidv7()
   const now = instant(ctx.clock())
   const title = [...(message.split('\n')[0] ?? '')].slice(0, TITLE_LENGTH).join('')
-  await withOwner(
-    ctx,
-    () => ctx.db.$executeRaw`
-      INSERT INTO conversations (id, user_id, title, created_at, updated_at, lease_id, lease_until)
-      VALUES (${id}::uuid, ${ctx.actor.userId}, ${title}, ${now}, ${now}, ${lease}::uuid, ${leaseEnd})`,
-  )
+  const insert = () => ctx.db.$executeRaw`
+    INSERT INTO conversations (id, user_id, title, created_at, updated_at, lease_id, lease_until)
+    SELECT ${id}::uuid, ${ctx.actor.userId}, ${title}, ${now}, ${now}, ${lease}::uuid, ${leaseEnd}
+    WHERE ${within(ctx, 'conversations')}`
+  await withOwner(ctx, () => holdingTo(ctx, 'conversations', insert))
   return id
 }
 

@@ -35,6 +35,28 @@ const post = (body: unknown, headers: Record<string, string>) =>
   })
 const addTodo = (user: TestUser, title: string, more = {}) => createTodo(contextOf(world.deps, user), { title, ...more })
 
+it('gives a user 10 tickets a minute, then 429 with Retry-After', async () => {
+  const [user, other] = [await newUser(world), await newUser(world)]
+  const ask = (headers: Record<string, string>) => fetch(`${world.url}/ticket`, { method: 'POST', headers })
+  const statuses = await Promise.all(Array.from({ length: 15 }, async () => (await ask(user.headers)).status))
+  expect(statuses.filter((status) => status === 201)).toHaveLength(10)
+  const refused = await ask(user.headers)
+  expect(refused.status).toBe(429)
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await world.deps.db.$queryRaw`SELECT FROM mcp_tickets WHERE actor->>'userId' = ${user.id}`).toHaveLength(10)
+  expect((await ask(other.headers)).status).toBe(201)
+})
+
+it('says in a tool result that the quota for open todos is used up', async () => {
+  const small = await startMcp({ USER_MAX_OPEN_TODOS: '1' })
+  const user = await newUser(small)
+  const client = await connectClient(new StreamableHTTPClientTransport(new URL(small.url), { requestInit: { headers: user.headers } }))
+  expect((await call(client, 'add_task', { title: 'a' })).isError).toBeFalsy()
+  const refused = await call(client, 'add_task', { title: 'b' })
+  expect(refused.isError).toBe(true)
+  expect(textOf(refused)).toMatch(/^You have 1 open todos, which is the limit\. Complete or delete some first\./)
+})
+
 describe.each([
   ['HTTP', overHttp],
   ['a WebSocket', overSocket],

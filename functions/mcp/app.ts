@@ -8,6 +8,7 @@ import { annotate, serves } from '../../shared/http/route.ts'
 import { traceparentOf } from '../../shared/http/trace.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import type { UserRate } from '../../shared/identity/user-rates.ts'
 import { createInboxes } from './inbox.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } from './metadata.ts'
@@ -19,6 +20,8 @@ import { makeTickets, Ticket } from './tickets.ts'
 export type McpDeps = AppDeps & {
   verifyToken: VerifyToken
   sockets: OpenSockets
+  /** How many tickets a user may get. */
+  ticketRate: UserRate
   /** Seconds that a socket may live at the most. */
   maxSeconds: number
   /** Whether nobody but this machine can ask. */
@@ -66,7 +69,12 @@ const postAnswers = {
   406: { description: '`Accept` does not name both media types', schema: RpcFailure },
   415: { description: '`Content-Type` is not application/json', schema: RpcFailure },
 }
-const ticket = { name: 'mcp_ticket', summary: 'Get a ticket that opens one WebSocket within 30 seconds.', output: Ticket }
+const ticket = {
+  name: 'mcp_ticket',
+  summary: 'Get a ticket that opens one WebSocket within 30 seconds.',
+  output: Ticket,
+  errors: ['throttled'],
+} as const
 const metadata = {
   name: 'mcp_resource_metadata',
   summary: 'Say who gives out tokens for MCP (RFC 9728). Only where a Better Auth server is configured.',
@@ -75,9 +83,9 @@ const metadata = {
 } as const
 
 export function mcpApp(deps: McpDeps) {
-  const { db, clock, delivery, log, lanes, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
+  const { db, clock, delivery, quotas, log, lanes, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
   const inboxes = createInboxes(limits.userInbox)
-  const tickets = makeTickets(db, clock)
+  const tickets = makeTickets(deps)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
     await next()
@@ -100,7 +108,7 @@ export function mcpApp(deps: McpDeps) {
       return takeUpgrade(c, (...upgrade) =>
         connect(
           upgrade,
-          { db, clock, delivery, actor, traceparent: traceparentOf(c.get('trace')) },
+          { db, clock, delivery, quotas, actor, traceparent: traceparentOf(c.get('trace')) },
           { sockets, inboxes, lanes, log, maxSeconds, limits },
         ),
       )

@@ -1,6 +1,7 @@
 // What only this function needs: the sockets it keeps, and what clients are told of it.
 import type { Deps } from '../../shared/deps.ts'
 import { type Env, foreignIssuer } from '../../shared/env.ts'
+import { createUserRate } from '../../shared/identity/user-rates.ts'
 import type { McpDeps } from './app.ts'
 import { createSockets } from './sockets.ts'
 
@@ -14,6 +15,7 @@ export function makeMcpDeps(env: Env, deps: Deps): McpDeps {
       perUser: env.MCP_MAX_CONNECTIONS_PER_USER,
       heldBytes: env.MCP_MAX_HELD_BYTES,
     }),
+    ticketRate: createUserRate(deps, { name: 'mcp_ticket', perMinute: env.MCP_TICKETS_PER_MINUTE, what: 'tickets' }),
     maxSeconds: env.MCP_MAX_CONNECTION_SECONDS,
     // Not by the origins alone: on a cluster in a laptop, pages of the laptop call by the cluster's names.
     ownMachine: env.CORS_ORIGINS.includes('loopback') && ['localhost', '127.0.0.1', '::1'].includes(env.HOST ?? ''),

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type Db, instant } from '@todo/prisma'
 import { z } from 'zod'
 import { AppError } from '../../shared/errors.ts'
+import type { UserRate } from '../../shared/identity/user-rates.ts'
 import type { Actor } from '../../shared/operations/operation.ts'
 
 /** Seconds. */
@@ -28,9 +29,12 @@ const StoredActor = z.object({
 
 export type Tickets = ReturnType<typeof makeTickets>
 
-export function makeTickets(db: Db, clock: () => Date) {
+/** `ticketRate` bounds the tickets that a user can get, and so, by their lifetime, those that wait to be used. */
+export function makeTickets({ db, clock, ticketRate }: { db: Db; clock: () => Date; ticketRate: UserRate }) {
   return {
+    /** @throws AppError `throttled` */
     async issue(actor: Actor): Promise<z.output<typeof Ticket>> {
+      await ticketRate(actor.userId)
       const ticket = randomBytes(32).toString('base64url')
       const now = clock()
       const expiresAt = new Date(now.getTime() + LIFETIME * 1000)

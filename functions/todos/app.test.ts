@@ -89,6 +89,31 @@ describe('POST /{user_id}/todos', () => {
     expect(await answer(await send('GET'), TodoPage)).toMatchObject({ count: 0 })
   })
 
+  it('answers 429 without Retry-After when the quota for open todos is used up', async () => {
+    const { user, base } = await newClient()
+    const full = todosApp({ ...world.deps, quotas: { openTodos: 1, conversations: 1 } })
+    const send = (method: string, path: string, body: object) =>
+      full.request(base + path, {
+        method,
+        headers: { ...user.headers, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    expect((await send('POST', '', { title: 'a' })).status).toBe(201)
+    const done = await answer(await send('POST', '', { title: 'b', completed: true }), Todo)
+    for (const [method, path, body] of [
+      ['POST', '', { title: 'c' }],
+      ['PUT', `/${done.id}`, { completed: false }],
+      ['PATCH', `/${done.id}`, { completed: false }],
+      ['PATCH', `/${done.id}/complete`, {}],
+    ] as const) {
+      const refused = await send(method, path, body)
+      expect(await problemOf(refused, 429)).toMatchObject({
+        detail: 'You have 1 open todos, which is the limit. Complete or delete some first.',
+      })
+      expect(refused.headers.has('retry-after')).toBe(false)
+    }
+  })
+
   it('refuses what is no JSON, or not sent as JSON', async () => {
     const { base, user } = await newClient()
     const post = (body: string, type?: string) =>
@@ -128,12 +153,15 @@ describe('GET /{user_id}/todos', () => {
     expect(seen).toEqual(['a & a=ü', 'a & b=ü', 'a & c=ü'])
   })
 
-  it('has 100 a page unless told otherwise, 500 at the most', async () => {
+  it('has 500 todos a page unless the request sets a limit, on the pages that follow too', async () => {
     const { send, user } = await newClient()
     await world.deps.db
-      .$executeRaw`INSERT INTO todos (id, user_id, title) SELECT gen_random_uuid(), ${user.id}, 'x' FROM generate_series(1, 501)`
+      .$executeRaw`INSERT INTO todos (id, user_id, title) SELECT gen_random_uuid(), ${user.id}, 'x' FROM generate_series(1, 1001)`
+    const first = await send('GET', '?limit=1')
+    const { next_cursor } = await answer(first, TodoPage)
     for (const [query, count] of [
-      ['', 100],
+      ['', 500],
+      [`?cursor=${next_cursor}`, 500],
       ['?limit=1', 1],
       ['?limit=500', 500],
     ] as const) {
@@ -322,6 +350,33 @@ describe('everything else', () => {
     const { send, create } = await newClient()
     const todo = await create()
     expect(await (await send('GET', `/${todo.id.toUpperCase()}`)).json()).toEqual(todo)
+  })
+
+  it('answers every route under /me as under the id of the caller', async () => {
+    const { user, create, send } = await newClient()
+    const todo = await create({ title: 'a' })
+    const mine = (method: string, path = '', body?: unknown) => send(method, `/api/v1/me/todos${path}`, body)
+    const created = await mine('POST', '', { title: 'b' })
+    expect(created.status).toBe(201)
+    const { id, user_id } = await answer(created, Todo)
+    expect(user_id).toBe(user.id)
+    expect(created.headers.get('location')).toBe(`/api/v1/me/todos/${id}`)
+    const page = await mine('GET', '?limit=1')
+    expect(await answer(page, TodoPage)).toMatchObject({ todos: [{ id }] })
+    expect(nextOf(page)).toMatch(/^\/api\/v1\/me\/todos\?limit=1&cursor=/)
+    expect((await mine('GET', `/${todo.id}`)).status).toBe(200)
+    for (const method of ['PUT', 'PATCH']) expect((await mine(method, `/${todo.id}`, { title: 'c' })).status).toBe(200)
+    expect(await answer(await mine('PATCH', `/${todo.id}/complete`), Todo)).toMatchObject({ title: 'c', completed: true })
+    expect((await mine('DELETE', `/${todo.id}`)).status).toBe(200)
+    expect((await send('GET', `/${todo.id}`)).status).toBe(404)
+  })
+
+  it('shows nothing of another user under /me', async () => {
+    const [mine, theirs] = [await newClient(), await newClient()]
+    const { id } = await theirs.create()
+    await problemOf(await mine.send('GET', `/api/v1/me/todos/${id}`), 404)
+    await problemOf(await mine.send('GET', '/api/v1/me/todos', undefined, {}), 401)
+    await problemOf(await mine.send('GET', '/api/v1/ME/todos'), 403)
   })
 
   it("writes addresses as they were sent, for a foreign issuer's user id that no header can hold", async () => {

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import type { Delivery } from '../events/delivery.ts'
 import { asAppError } from '../operations/failure.ts'
+import type { Quotas } from '../operations/quotas.ts'
 import { limitBody } from './body-limit.ts'
 import { type CorsOrigins, responseHeaders } from './headers.ts'
 import type { Log } from './log.ts'
@@ -34,6 +35,7 @@ export type AppDeps = {
   lanes: UserLanes
   /** Takes events to their sink, where there is one. */
   delivery: Delivery | undefined
+  quotas: Quotas
   /** Tells a collector of requests, where there is one. */
   tracing: Promise<Tracing | undefined> | undefined
 }

@@ -8,7 +8,7 @@ export type Json = { [key: string]: unknown }
 
 /** The parts of paths mean the same in every function. */
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
-  user_id: { description: "The caller's own user id", example: '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4' },
+  user_id: { description: "The caller's own user id, or `me`", example: '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4' },
   conversation_id: { description: "The conversation's id", example: '019e1c70-11aa-7c52-9a3f-2f1d4b8e6a10' },
   todo_id: { description: "The todo's id", example: '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10' },
 }

@@ -101,7 +101,7 @@ describe('the API description', () => {
 
   it('has the page size as an integer with its bounds and default', () => {
     expect(document.paths['/api/v1/{user_id}/todos']?.get?.parameters).toContainEqual(
-      expect.objectContaining({ name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 500, default: 100 } }),
+      expect.objectContaining({ name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 500, default: 500 } }),
     )
   })
 })

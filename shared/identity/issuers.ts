@@ -3,7 +3,7 @@
 import { decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
-import type { Actor } from '../operations/operation.ts'
+import { type Actor, ME } from '../operations/operation.ts'
 import { text } from '../operations/text.ts'
 import { createRemoteKeys } from './remote-keys.ts'
 import { ACCESS_TOKEN_TYPE, type OwnIssuer } from './tokens.ts'
@@ -50,7 +50,8 @@ const ForeignClaims = z.object({
     .min(1)
     .max(255)
     .regex(/^[^\p{C}/\\]+$/u)
-    .refine((sub) => !OWN_ID.test(sub)),
+    // A path says `me` for the caller, so as an id it would be ambiguous.
+    .refine((sub) => !OWN_ID.test(sub) && sub !== ME),
 })
 
 /**

@@ -3,6 +3,7 @@ import type { Db } from '@todo/prisma'
 import type { z } from 'zod'
 import { AppError, type ErrorKind } from '../errors.ts'
 import type { Nudge } from '../events/outbox.ts'
+import type { Quotas } from './quotas.ts'
 
 /** Who asks, as the verified token says. The only source of a user's id anywhere. */
 export type Actor = {
@@ -18,11 +19,15 @@ export type Actor = {
   readOnly: boolean
 }
 
+/** A path may name its owner so, instead of by id. No user has it as an id: the token verifier refuses it as a foreign `sub`. */
+export const ME = 'me'
+
 export type Context = {
   db: Db
   clock: () => Date
   /** Who takes events to their sink. Where there is nobody, changes write none. */
   delivery: Nudge | undefined
+  quotas: Quotas
   /** What is asked for is part of this trace: a W3C `traceparent`. */
   traceparent?: string
 }

@@ -101,7 +101,7 @@ export const ListTodos = z.strictObject({
     .enum(sorts)
     .default('-created')
     .describe('`-` for descending. Without a due_date a todo is due last, without a time at the end of its day; no priority is below low'),
-  limit: z.int().min(1).max(500).default(100).describe('Todos a page'),
+  limit: z.int().min(1).max(500).default(500).describe('Todos a page'),
   // A title of 255 control characters, escaped in JSON and then in base64, takes 2,200.
   cursor: z.string().max(2500).optional().describe('`next_cursor` of the page before'),
 })

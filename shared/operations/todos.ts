@@ -6,6 +6,7 @@ import { AppError, invalid } from '../errors.ts'
 import { writeCursor } from './cursor.ts'
 import { constraintOf } from './failure.ts'
 import { operation, type UserContext } from './operation.ts'
+import { holdingTo, within } from './quotas.ts'
 import { telling, tellingChange } from './todo-events.ts'
 import { type Cursor, parseCursor, sortKey } from './todo-paging.ts'
 import { CompleteTodo, CreateTodo, DeletedTodo, ListTodos, priorities, Todo, TodoPage, TodoRef, UpdateTodo } from './todo-schemas.ts'
@@ -14,14 +15,23 @@ import { withOwner } from './users.ts'
 const { sql, join, raw } = Prisma
 
 export const createTodo = operation(
-  { name: 'add_task', title: 'Add a todo', summary: 'Add a todo.', effect: 'write', input: CreateTodo, output: Todo },
+  {
+    name: 'add_task',
+    title: 'Add a todo',
+    summary: 'Add a todo.',
+    effect: 'write',
+    input: CreateTodo,
+    output: Todo,
+    errors: ['throttled'],
+  },
   async (ctx: UserContext, input) => {
     const id = uuidv7()
     const now = ctx.clock()
     const values = assignments(input, now, sql`NULL`)
     const insert = sql`
       INSERT INTO todos (id, user_id, created_at, updated_at, ${names(values)})
-      VALUES (${id}::uuid, ${ctx.actor.userId}, ${instant(now)}, ${instant(now)}, ${join(values.map(({ value }) => value))})
+      SELECT ${id}::uuid, ${ctx.actor.userId}, ${instant(now)}, ${instant(now)}, ${join(values.map(({ value }) => value))}
+      WHERE ${within(ctx, 'openTodos')}
       RETURNING ${columns}`
     return withOwner(ctx, () => write(ctx, telling(ctx, now, 'todo.created', insert)))
   },
@@ -80,7 +90,7 @@ export const updateTodo = operation(
     idempotent: true,
     input: UpdateTodo,
     output: Todo,
-    errors: ['not_found'],
+    errors: ['not_found', 'throttled'],
   },
   async (ctx: UserContext, { todo_id, ...changes }) => {
     const now = ctx.clock()
@@ -98,7 +108,7 @@ export const completeTodo = operation(
     effect: 'write',
     input: CompleteTodo,
     output: Todo,
-    errors: ['not_found'],
+    errors: ['not_found', 'throttled'],
   },
   async (ctx: UserContext, { todo_id, completed }) => {
     const now = ctx.clock()
@@ -180,13 +190,13 @@ function change(ctx: UserContext, id: string, values: Assignment[], now: Date): 
     UPDATE todos SET ${join(set)}, updated_at = CASE
       WHEN ROW(${names(values)}) IS DISTINCT FROM ROW(${sent})
       THEN GREATEST(${instant(now)}, updated_at + interval '1 millisecond') ELSE updated_at END
-    ${from} WHERE ${where} RETURNING ${columns}`
+    ${from} WHERE ${where} AND ${within(ctx, 'openTodos')} RETURNING ${columns}`
   return write(ctx, tellingChange(ctx, now, { current: sql`SELECT ${columns} FROM todos WHERE ${todo}`, update, todo }))
 }
 
 /** Runs a statement that writes one todo and returns it. */
 async function write(ctx: UserContext, statement: Prisma.Sql): Promise<Todo> {
-  const written = only(await refusals(() => ctx.db.$queryRaw<Todo[]>(statement)))
+  const written = only(await holdingTo(ctx, 'openTodos', () => refusals(() => ctx.db.$queryRaw<Todo[]>(statement))))
   ctx.delivery?.nudge()
   return written
 }

@@ -38,7 +38,7 @@ export function listInput(url: string) {
   const parameters = new URLSearchParams(url.split('?', 2)[1])
   const unknown = [...parameters.keys()].find((key) => key !== 'limit' && key !== 'cursor')
   if (unknown !== undefined) throw invalid(`/${unknown}`, 'is not a field known here')
-  const limit = parameters.get('limit') ?? '100'
+  const limit = parameters.get('limit') ?? '500'
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > 500) throw invalid('/limit', 'must be a number from 1 to 500')
   const cursor = parameters.get('cursor')
   return { limit: Number(limit), cursor: cursor === null ? undefined : place(cursor) }
