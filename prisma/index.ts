@@ -7,6 +7,7 @@ import { makeStatementNames } from './statements.ts'
 export { type ConnectionOptions, connectionConfig } from './connection.ts'
 export { databaseFailure } from './failure.ts'
 export { Prisma } from './generated/client.ts'
+export { outcomeUnknown } from './outcome.ts'
 
 export type Db = PrismaClient
 
