@@ -334,7 +334,7 @@ describe("a model server's failures", () => {
   })
 
   it('ends when the time is up', async () => {
-    const hasty = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, time: 300 }))
+    const hasty = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, timeMs: 300 }))
     const user = await newUser(world)
     model.play([{ hangs: true }])
     const hung = await send(user, 'hello', { to: hasty })

@@ -35,7 +35,7 @@ export function chatApp(deps: ChatDeps) {
     .post('/api/v1/chat', serves(chat), signed, headers(ChatHeaders), body(ChatRequest), async (c) => {
       const { ctx } = c.var
       const { message, conversation_id } = c.req.valid('json')
-      const signal = AbortSignal.any([AbortSignal.timeout(limits.time), c.req.raw.signal])
+      const signal = AbortSignal.any([AbortSignal.timeout(limits.timeMs), c.req.raw.signal])
       const streams = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
       const asked = { message, timeZone: c.req.valid('header')['x-time-zone'], signal, streams }
       // Before anything is sent: a conversation that is not there is an ordinary 404, streaming or not.

@@ -4,7 +4,7 @@ import { type Env, ownIssuer } from '../../shared/env.ts'
 import { makeConfirmations } from '../../shared/identity/confirmations.ts'
 import type { ChatDeps } from './app.ts'
 import { type ChatLimits, chatLimits } from './limits.ts'
-import { makeModel } from './model.ts'
+import { createModel } from './model.ts'
 import { makeTokenBudget } from './usage.ts'
 
 /** @throws EnvError */
@@ -15,6 +15,6 @@ export function makeChatDeps(env: Env, deps: Deps, limits: ChatLimits = chatLimi
     limits,
     confirmations: makeConfirmations(ownIssuer(env).keys, deps.clock),
     budget: makeTokenBudget(deps, perDay),
-    ask: apiKey === undefined ? undefined : makeModel({ apiKey, baseUrl, model }, limits),
+    ask: apiKey === undefined ? undefined : createModel({ apiKey, baseUrl, model }, limits),
   }
 }
