@@ -7,7 +7,7 @@ export type Fault = 'cut' | 'hold'
 
 export type DatabaseProxy = Awaited<ReturnType<typeof startDatabaseProxy>>
 
-/** `target` is the URL of a database; `url` leads to the same one through the proxy. */
+/** `target` is the URL of a database; `url` leads to the same one through the proxy, without prepared statements: they hide their text. */
 export async function startDatabaseProxy(target: string) {
   const { hostname, port } = new URL(target)
   const faults: { text: string; fault: Fault; met: () => void }[] = []
@@ -43,11 +43,13 @@ export async function startDatabaseProxy(target: string) {
   await once(server, 'listening')
   const address = server.address()
 
+  const url = new URL(target)
+  url.hostname = '127.0.0.1'
+  url.port = String(typeof address === 'object' ? address?.port : '')
+  url.searchParams.set('pgbouncer', 'true')
+
   return {
-    url: Object.assign(new URL(target), {
-      hostname: '127.0.0.1',
-      port: String(typeof address === 'object' ? address?.port : ''),
-    }).href,
+    url: url.href,
     /** The next statement whose message contains `text` meets this fault. Resolves when that happens. */
     fail(text: string, fault: Fault): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>()

@@ -7,8 +7,11 @@ export const chatLimits = {
   timeMs: 55_000,
   /** Milliseconds after that which work in flight gets. */
   graceMs: 2_000,
-  /** Milliseconds after `timeMs` until the answer is out, whatever still hangs. */
-  endingMs: 5_000,
+  /**
+   * Milliseconds after `timeMs` until the answer is out, whatever still hangs; the release of the lease may take half a second more. Also
+   * the milliseconds that any answer waits until it is stored.
+   */
+  endingMs: 4_500,
   /** Times the model is asked. */
   turns: 8,
   /** Tools called. */
