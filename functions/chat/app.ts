@@ -38,7 +38,7 @@ export function chatApp(deps: ChatDeps) {
     .post('/api/v1/chat', serves(chat), signed, headers(ChatHeaders), body(ChatRequest), async (c) => {
       const { ctx } = c.var
       const { message, conversation_id, message_id: messageId } = c.req.valid('json')
-      const deadline = createDeadline(limits, c.req.raw.signal)
+      const deadline = createDeadline(limits, c.req.raw)
       const streams = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
       // Before anything is sent: a conversation that is not there is an ordinary 404, streaming or not.
       const turn = await openTurn(deps, ctx, { message, messageId, place: placeOf(conversation_id, streams) }, deadline)

@@ -9,12 +9,14 @@ export type Deadline = {
   giveUp: AbortSignal
   /** Aborts `endingMs` after `stop`: nothing is waited for any more. */
   end: AbortSignal
+  /** Kept, because the signal of a request that is garbage collected never aborts. */
+  request: Pick<Request, 'signal'>
 }
 
-/** A deadline from now on. `gone` aborts when the client hangs up. */
-export function createDeadline({ timeMs, graceMs, endingMs }: ChatLimits, gone: AbortSignal): Deadline {
-  const stop = AbortSignal.any([AbortSignal.timeout(timeMs), gone])
-  return { stop, giveUp: after(stop, graceMs), end: after(stop, endingMs) }
+/** A deadline from now on. The signal of `request` aborts when the client hangs up. */
+export function createDeadline({ timeMs, graceMs, endingMs }: ChatLimits, request: Pick<Request, 'signal'>): Deadline {
+  const stop = AbortSignal.any([AbortSignal.timeout(timeMs), request.signal])
+  return { stop, giveUp: after(stop, graceMs), end: after(stop, endingMs), request }
 }
 
 /**

@@ -10,7 +10,7 @@ import { openTurn } from './turn.ts'
 const world = testDeps()
 const { db } = world.deps
 afterAll(() => db.$disconnect())
-const calm = new AbortController().signal
+const calm = new AbortController()
 
 async function openJournal(ctx: UserContext, message: string, conversationId?: string, timeMs = chatLimits.timeMs) {
   const place = conversationId === undefined ? { type: 'new' as const } : { type: 'given' as const, id: conversationId }
