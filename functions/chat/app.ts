@@ -55,7 +55,7 @@ export function chatApp(deps: ChatDeps) {
       if (streams) {
         const start = { messageId: `msg_${randomUUID()}`, messageMetadata: about }
         const run = async (emit: Emit) => (await answer(emit)).failure?.message
-        return c.body(uiStream(start, run, limits.keepAlive), 200, UI_STREAM_HEADERS)
+        return c.body(uiStream(start, run, limits), 200, UI_STREAM_HEADERS)
       }
       const { response, calls, failure } = await answer(() => {})
       if (failure && calls.length === 0) throw failure

@@ -40,6 +40,8 @@ export const chatLimits = {
   retryPause: 500,
   /** Milliseconds between two comments that keep a stream's connection alive. */
   keepAlive: 15_000,
+  /** Milliseconds after the end of a stream that its client has to read the rest: until then the request occupies its user's share. */
+  unreadMs: 10_000,
   /** Bytes of an answer that are stored in full for a retry; in a longer one the results of calls are shortened. */
   replyBytes: 64_000,
 }
