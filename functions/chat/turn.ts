@@ -79,7 +79,7 @@ export async function openTurn(deps: Deps, ctx: UserContext, question: Question,
 }
 
 async function open(opening: Opening): Promise<Turn> {
-  const { ctx, question } = opening
+  const { ctx, question, deadline } = opening
   for (;;) {
     const earlier = await findTurn(ctx, question.messageId)
     if (earlier) {
@@ -92,6 +92,7 @@ async function open(opening: Opening): Promise<Turn> {
     } catch (error) {
       // The same message arrived twice at once, and the other request was first.
       if (constraintOf(error) !== 'chat_turns_pkey') throw error
+      await pause(deadline)
     }
   }
 }
