@@ -4,6 +4,7 @@ import { Prisma } from './generated/client.ts'
 export { type ConnectionOptions, connectionConfig } from './connection.ts'
 export { createDb, type Db } from './db.ts'
 export { databaseFailure } from './failure.ts'
+export { outcomeUnknown } from './outcome.ts'
 export { createReadinessCheck, type Readiness } from './readiness.ts'
 export { Prisma }
 

@@ -334,7 +334,7 @@ describe("a model server's failures", () => {
   })
 
   it('ends when the time is up', async () => {
-    const hasty = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, time: 300 }))
+    const hasty = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, timeMs: 1_500 }))
     const user = await newUser(world)
     model.play([{ hangs: true }])
     const hung = await send(user, 'hello', { to: hasty })
@@ -462,6 +462,28 @@ describe('streaming', () => {
     const rows = () => world.deps.db.conversation.findFirst({ where: { userId: user.id }, include: { messages: true } })
     await expect.poll(async () => (await rows())?.leaseId).toBeNull()
     expect((await rows())?.messages.map(({ role }) => role).sort()).toEqual(['assistant', 'user'])
+  })
+
+  it('stops the model when the reader goes away whose request came in chunks', async () => {
+    const serving = await serve(app, { port: 0, host: '127.0.0.1' })
+    const user = await newUser(world)
+    model.play([{ drips: 'text' }])
+    const reading = new AbortController()
+    const response = await fetch(`http://127.0.0.1:${serving.port}/api/v1/chat`, {
+      method: 'POST',
+      signal: reading.signal,
+      headers: { ...user.headers, 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: new Blob([JSON.stringify({ message: 'hello' })]).stream(),
+      duplex: 'half',
+    })
+    let seen = ''
+    for await (const chunk of response.body ?? []) {
+      seen += new TextDecoder().decode(chunk)
+      if (seen.includes('text-delta')) break
+    }
+    reading.abort()
+    await model.hungUp()
+    await serving.drain({ lameDuck: 0 })
   })
 
   it('a request that hangs up is stopped without a stream, too', async () => {

@@ -1,4 +1,4 @@
-// One message and its answer: who answers, what is written down when, and that the end always says what was done.
+// One message and its answer: who answers, what is stored when, and an end that always says what was done.
 
 import { AppError } from '../../shared/errors.ts'
 import type { AppDeps } from '../../shared/http/app.ts'
@@ -10,14 +10,15 @@ import type { UserContext } from '../../shared/operations/operation.ts'
 import { zoneOf } from '../../shared/operations/zone.ts'
 import { runAgent } from './agent.ts'
 import { settleConfirmation, titlesOf } from './confirm.ts'
+import { type Deadline, outOfTime, until } from './deadline.ts'
 import type { Emit } from './events.ts'
-import type { Journal, PastMessage } from './journal.ts'
 import type { ChatLimits } from './limits.ts'
 import type { AskModel } from './model.ts'
 import { interpret } from './rules/interpret.ts'
 import { type ChatState, readState } from './state.ts'
-import { askToConfirm, tellDone } from './told.ts'
+import { askToConfirm, mayHaveChanged, tellDone } from './told.ts'
 import { type Call, makeToolbox, type Toolbox } from './toolbox.ts'
+import type { OpenTurn } from './turn.ts'
 import type { TokenBudget } from './usage.ts'
 
 export type AnswerDeps = Pick<AppDeps, 'log'> & {
@@ -32,58 +33,76 @@ export type Asked = {
   message: string
   /** The user's time zone, as the request says it. */
   timeZone: string | undefined
-  signal: AbortSignal
+  deadline: Deadline
   emit: Emit
-  /** Whether somebody reads the text as it arrives. */
+  /** Whether the client reads the text as it arrives. */
   streams: boolean
 }
 
 export type Answer = { response: string; calls: readonly StoredCall[]; failure: AppError | undefined }
 
 /** What all parts of one answer work with. */
-type Work = { deps: AnswerDeps; ctx: UserContext; journal: Journal; toolbox: Toolbox; asked: Asked; speech: Speech }
-type Speech = ReturnType<typeof makeSpeech>
+type Work = { deps: AnswerDeps; ctx: UserContext; turn: OpenTurn; toolbox: Toolbox; asked: Asked; speech: Speech }
+type Speech = ReturnType<typeof createSpeech>
 /** What was said last and is not written down yet, what it leaves behind, and calls that wait for a yes. */
 type Reply = { text: string; state?: Partial<ChatState>; waiting?: readonly Call[] }
+/** The answer's last message. */
+type Ending = { content: string; state: Partial<ChatState> }
 
-/** Answers a message into an open journal. Throws nothing: a failure is part of the answer. */
-export async function answerMessage(deps: AnswerDeps, ctx: UserContext, journal: Journal, asked: Asked): Promise<Answer> {
+/**
+ * Answers the message of an open turn, stores the end and gives the conversation back, all before the deadline ends. Throws nothing: a
+ * failure is part of the answer, and a conversation that cannot be written any more takes nothing back that was done.
+ */
+export async function answerMessage(deps: AnswerDeps, ctx: UserContext, turn: OpenTurn, asked: Asked): Promise<Answer> {
   const { limits, log } = deps
-  const { signal, emit } = asked
+  const { deadline, emit } = asked
   const report = (error: unknown) => log('error', 'tool failed', { user_id: ctx.actor.userId, ...errorFields(error) })
-  const toolbox = makeToolbox(ctx, { limits, signal, emit, report })
-  const speech = makeSpeech(emit)
-  const ending: { content: string; state: Partial<ChatState> } = { content: '', state: {} }
+  const heard = createGate(emit)
+  const toolbox = makeToolbox(ctx, { limits, signal: deadline.stop, emit: heard.emit, report })
+  const speech = createSpeech(heard.emit)
+  let ending: Ending
   let failure: AppError | undefined
   try {
-    const work = { deps, ctx, journal, toolbox, asked, speech }
-    const past = await journal.recent(limits.historyRows)
-    const { shown, focus, ...pending } = readState(past.at(-1)?.state)
-    await journal.add('user', { content: asked.message })
-    const { text, state = {}, waiting = [] } = await reply(work, past, { shown, focus, ...pending })
-    const question = await askWhatWaits(work, [...waiting, ...toolbox.held])
-    ending.state = { shown, focus, ...state, ...question?.state }
-    ending.content = [text, question?.text].filter(Boolean).join('\n\n') || tellDone(toolbox.done)
-    if (speech.texts.length === 0) speech.say(ending.content)
+    ending = await until(deadline.giveUp, compose({ deps, ctx, turn, toolbox, asked: { ...asked, emit: heard.emit }, speech }))
   } catch (error) {
-    failure = signal.aborted ? outOfTime(signal) : asAppError(error)
+    toolbox.abandon()
+    failure = failureOf(error, deadline, toolbox)
     if (failure.kind === 'internal') report(error)
-    // Told within an answer, a failure would be seen by nobody who could mend it: a key that is refused, a model that is away.
-    else if (!signal.aborted) log('warn', 'answer failed', { user_id: ctx.actor.userId, kind: failure.kind, ...errorFields(error) })
-    failure = withWhatWasDone(failure, tellDone(toolbox.done))
-    ending.content = failure.message
+    // The user cannot mend a key that is refused or a model that is away: the operator reads of it here.
+    else if (!deadline.stop.aborted) log('warn', 'answer failed', { user_id: ctx.actor.userId, kind: failure.kind, ...errorFields(error) })
+    ending = { content: failure.message, state: {} }
     speech.say(ending.content)
   }
-  // Whoever hung up finds the end in the conversation. If that is gone, what was done is still told.
-  await journal.add('assistant', ending).catch((error) => {
-    failure ??= asAppError(error)
+  // Work that was given up may still run: it is not heard any more.
+  heard.close()
+  const response = speech.texts.join('\n\n')
+  const calls = [...toolbox.done]
+  const answered = failure === undefined || calls.length > 0
+  const engine = deps.ask ? ('model' as const) : ('rules' as const)
+  const storing = AbortSignal.any([deadline.end, AbortSignal.timeout(limits.endingMs)])
+  const stored = turn.end(ending, answered ? { response, engine, calls, failure: failure?.message ?? null } : undefined)
+  await until(storing, stored).catch((error) => {
+    log('warn', 'answer not stored', { user_id: ctx.actor.userId, ...errorFields(error) })
+    failure ??= storing.aborted ? outOfTime(storing) : asAppError(error)
   })
-  return { response: speech.texts.join('\n\n'), calls: toolbox.done, failure }
+  await turn.journal.close()
+  return { response, calls, failure }
 }
 
-async function reply(work: Work, past: readonly PastMessage[], before: ChatState): Promise<Reply> {
-  const { deps, ctx, journal, toolbox, asked, speech } = work
-  const { message, timeZone, signal, emit } = asked
+async function compose(work: Work): Promise<Ending> {
+  const { turn, toolbox, speech } = work
+  const { shown, focus, ...pending } = readState(turn.past.at(-1)?.state)
+  const { text, state = {}, waiting = [] } = await reply(work, { shown, focus, ...pending })
+  const question = await askWhatWaits(work, [...waiting, ...toolbox.held])
+  const content = [text, question?.text].filter(Boolean).join('\n\n') || tellDone(toolbox.done)
+  if (speech.texts.length === 0) speech.say(content)
+  return { content, state: { shown, focus, ...state, ...question?.state } }
+}
+
+async function reply(work: Work, before: ChatState): Promise<Reply> {
+  const { deps, ctx, turn, toolbox, asked, speech } = work
+  const { message, timeZone, deadline, emit } = asked
+  const { journal, past } = turn
   const settled = await settleConfirmation({ ctx, journal, toolbox, confirmations: deps.confirmations }, message, before)
   if (settled !== undefined) return { text: speech.say(settled) }
 
@@ -95,7 +114,8 @@ async function reply(work: Work, past: readonly PastMessage[], before: ChatState
   const onText = asked.streams ? (text: string) => emit({ type: 'text', text }) : undefined
   const onTurn = onText ? speech.streamed : speech.say
   const { ask, budget, limits } = deps
-  const { text, stopped } = await runAgent({ ctx, ask, budget, limits, journal, toolbox, signal, onText, onTurn }, message, past, zone.name)
+  const agent = { ctx, ask, budget, limits, journal, toolbox, signal: deadline.stop, onText, onTurn }
+  const { text, stopped } = await runAgent(agent, message, past, zone.name)
   return { text: stopped ? speech.say(`${stopped} ${tellDone(toolbox.done)}`) : text }
 }
 
@@ -107,8 +127,8 @@ async function askWhatWaits({ deps, ctx, speech }: Work, calls: readonly Call[])
   return { text, state: { confirmation: { token, calls: [...calls] } } }
 }
 
-/** What is said, in order, to whoever listens now and to the answer's end. */
-function makeSpeech(emit: Emit) {
+/** The texts of an answer, in order: emitted now, and kept for its end. */
+function createSpeech(emit: Emit) {
   const texts: string[] = []
   return {
     texts,
@@ -130,12 +150,24 @@ function makeSpeech(emit: Emit) {
   }
 }
 
-function outOfTime({ reason }: AbortSignal): AppError {
-  const late = reason instanceof Error && reason.name === 'TimeoutError'
-  const detail = late ? 'I ran out of time.' : 'The connection was closed before I was done.'
-  return new AppError('unavailable', detail, { retryAfter: 5, cause: reason })
+/** Passes events on until it is closed. */
+function createGate(emit: Emit) {
+  let open = true
+  return {
+    emit: ((event) => {
+      if (open) emit(event)
+    }) satisfies Emit,
+    close() {
+      open = false
+    },
+  }
 }
 
-function withWhatWasDone({ kind, message, retryAfter, cause }: AppError, done: string): AppError {
-  return new AppError(kind, `${message} ${done}`, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) })
+/** An error as the answer says it, together with what was done before and what may have been done. */
+function failureOf(error: unknown, { stop }: Deadline, { done }: Toolbox): AppError {
+  const { kind, message, retryAfter, cause } = stop.aborted ? outOfTime(stop) : asAppError(error)
+  // "Please try again" would be wrong advice: it might do everything twice.
+  const said =
+    mayHaveChanged(done) && !(error instanceof AppError) && !stop.aborted ? 'I was interrupted by a failure on our side.' : message
+  return new AppError(kind, `${said} ${tellDone(done)}`, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) })
 }

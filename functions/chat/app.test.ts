@@ -19,7 +19,8 @@ const posted = (user: Pick<TestUser, 'headers'>, body: unknown, headers: Record<
   headers: { ...user.headers, 'content-type': 'application/json', ...headers },
   body: JSON.stringify(body),
 })
-const send = async (user: TestUser, message: string, conversation_id?: string) =>
+/** In a new conversation, unless one is named. */
+const send = async (user: TestUser, message: string, conversation_id: string | null = null) =>
   answer(await app.request('/api/v1/chat', posted(user, { message, conversation_id })), ChatReply)
 const show = (user: TestUser, id: string, query = '') => app.request(`/api/v1/conversations/${id}${query}`, { headers: user.headers })
 

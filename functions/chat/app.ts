@@ -1,5 +1,6 @@
 // The HTTP face of chat and of conversations.
 import { randomUUID } from 'node:crypto'
+import { AppError } from '../../shared/errors.ts'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
 import { serves } from '../../shared/http/route.ts'
@@ -15,10 +16,12 @@ import {
   ReadConversation,
   shown,
 } from '../../shared/operations/conversations.ts'
-import { type AnswerDeps, answerMessage } from './answer.ts'
+import { type Answer, type AnswerDeps, answerMessage } from './answer.ts'
 import { ChatHeaders, type ChatReply, ChatRequest, chat } from './contract.ts'
-import { openJournal } from './journal.ts'
+import { createDeadline } from './deadline.ts'
+import type { Emit } from './events.ts'
 import { tracedModel } from './traced-model.ts'
+import { openTurn, type Place, type Reply } from './turn.ts'
 import { UI_STREAM_HEADERS, uiStream } from './ui-stream.ts'
 
 /** `messageRate`: how many messages a user may send. */
@@ -37,25 +40,27 @@ export function chatApp(deps: ChatDeps) {
     .post('/api/v1/chat', serves(chat), signed, headers(ChatHeaders), body(ChatRequest), async (c) => {
       const { ctx } = c.var
       await deps.messageRate(ctx.actor.userId)
-      const { message, conversation_id } = c.req.valid('json')
-      const signal = AbortSignal.any([AbortSignal.timeout(limits.time), c.req.raw.signal])
+      const { message, conversation_id, message_id: messageId } = c.req.valid('json')
+      const deadline = createDeadline(limits, c.req.raw)
       const streams = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
-      const asked = { message, timeZone: c.req.valid('header')['x-time-zone'], signal, streams }
       // Before anything is sent: a conversation that is not there is an ordinary 404, streaming or not.
-      const journal = await openJournal(ctx, message, conversation_id, signal)
-      const about = { conversation_id: journal.conversationId, user_id: ctx.actor.userId, engine }
-
+      const turn = await openTurn(deps, ctx, { message, messageId, place: placeOf(conversation_id, streams) }, deadline)
+      const about = {
+        conversation_id: turn.conversationId,
+        user_id: ctx.actor.userId,
+        engine: turn.type === 'answered' ? turn.reply.engine : engine,
+      }
+      const asked = { message, timeZone: c.req.valid('header')['x-time-zone'], deadline, streams }
       const answering = { ...deps, ask: deps.ask && tracedModel(deps.ask, c.var.span) }
+      const answer = (emit: Emit) =>
+        turn.type === 'answered' ? repeat(turn.reply, emit) : answerMessage(answering, ctx, turn, { ...asked, emit })
 
       if (streams) {
-        const run = async (emit: Parameters<typeof answerMessage>[3]['emit']) => {
-          const { failure } = await answerMessage(answering, ctx, journal, { ...asked, emit }).finally(journal.close)
-          return failure?.message
-        }
         const start = { messageId: `msg_${randomUUID()}`, messageMetadata: about }
-        return c.body(uiStream(start, run, limits.keepAlive), 200, UI_STREAM_HEADERS)
+        const run = async (emit: Emit) => (await answer(emit)).failure?.message
+        return c.body(uiStream(start, run, limits), 200, UI_STREAM_HEADERS)
       }
-      const { response, calls, failure } = await answerMessage(answering, ctx, journal, { ...asked, emit: () => {} }).finally(journal.close)
+      const { response, calls, failure } = await answer(() => {})
       if (failure && calls.length === 0) throw failure
       return c.json({ success: true, response, ...about, tool_calls: calls.map(shown) } satisfies ChatReply)
     })
@@ -73,4 +78,21 @@ export function chatApp(deps: ChatDeps) {
     .delete(conversation, serves(deleteConversation), signed, path(ConversationRef), async (c) =>
       c.json(await deleteConversation(c.var.ctx, c.req.valid('param'))),
     )
+}
+
+function placeOf(conversationId: string | null | undefined, streams: boolean): Place {
+  if (conversationId) return { type: 'given', id: conversationId }
+  // A client that streams reads the id of the conversation that it began.
+  return conversationId === null || streams ? { type: 'new' } : { type: 'implicit' }
+}
+
+/** Gives a stored answer again. */
+async function repeat({ response, calls, failure }: Reply, emit: Emit): Promise<Answer> {
+  for (const call of calls) {
+    emit({ type: 'call', call })
+    emit({ type: 'result', call })
+  }
+  emit({ type: 'text', text: response })
+  emit({ type: 'text-end' })
+  return { response, calls, failure: failure === null ? undefined : new AppError('unavailable', failure) }
 }

@@ -4,6 +4,7 @@ import type { Confirmations } from '../../shared/identity/confirmations.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import { getTodo } from '../../shared/operations/todos.ts'
 import type { Journal } from './journal.ts'
+import { isUnknown } from './outcome.ts'
 import type { ChatState } from './state.ts'
 import { tellDone } from './told.ts'
 import type { Call, Toolbox } from './toolbox.ts'
@@ -33,7 +34,7 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
   const stored = reads.map(({ call }) => call)
   const row = await journal.add('assistant', { calls: stored })
   await toolbox.run(reads, () => journal.fill(row, { calls: stored }), { confirmed: true })
-  const failed = stored.filter(({ is_error }) => is_error).length
+  const failed = stored.filter((call) => call.is_error && !isUnknown(call)).length
   return [
     tellDone(stored, titles),
     ...(failed > 0 ? [`${failed} of ${stored.length} could not be done: they may be gone already.`] : []),

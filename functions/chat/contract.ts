@@ -7,7 +7,18 @@ import { TimeZone } from '../../shared/operations/todo-schemas.ts'
 export const ChatRequest = z
   .strictObject({
     message: text(1, 4000).describe('What the user says; 1 to 4000 characters after trimming'),
-    conversation_id: ConversationRef.shape.conversation_id.optional().describe('The conversation to go on with; a new one without it'),
+    conversation_id: ConversationRef.shape.conversation_id
+      .nullable()
+      .optional()
+      .describe(
+        'The conversation to continue. null begins a new one, and so does a stream without it. Else, without it: your latest conversation ' +
+          'of the last 30 minutes that began without it',
+      ),
+    message_id: z
+      .string()
+      .regex(/^[\w.:-]{1,128}$/, 'must be 1 to 128 of the characters A-Z a-z 0-9 _ . : -')
+      .optional()
+      .describe('Your id of the message, unique among your messages: a retry with the same id gets the first answer and runs nothing'),
   })
   .meta({ example: { message: 'Add buy milk for tomorrow, high priority' } })
 
@@ -17,6 +28,9 @@ export const ChatHeaders = z.object({
   ),
 })
 
+/** Who answered. */
+export const Engine = z.enum(['model', 'rules'])
+
 export const ChatReply = z
   .strictObject({
     success: z.literal(true),
@@ -24,7 +38,7 @@ export const ChatReply = z
     user_id: z.string(),
     conversation_id: z.uuid(),
     tool_calls: z.array(ToolCall),
-    engine: z.enum(['model', 'rules']).describe('Who answered: a language model, or the built-in interpreter'),
+    engine: Engine.describe('Who answered: a language model, or the built-in interpreter'),
   })
   .meta({
     id: 'ChatReply',
@@ -51,7 +65,7 @@ export const chat = {
   name: 'chat',
   summary: 'Say something about the todos, in words.',
   description:
-    "With `Accept: text/event-stream` the answer streams as the AI SDK's UI message stream (`x-vercel-ai-ui-message-stream: v1`): text as it arrives, each tool call and its result, errors as parts, then `[DONE]`. `conversation_id` is in the metadata of the part `start`. Deleting or completing more than three todos is only done once the next message confirms it.",
+    'With `Accept: text/event-stream` the answer streams as the AI SDK\'s UI message stream (`x-vercel-ai-ui-message-stream: v1`): text as it arrives, each tool call and its result, errors as parts, then `[DONE]`. `conversation_id` is in the metadata of the part `start`. Deleting or completing more than three todos is only done once the next message confirms it. A call whose outcome is not known has `outcome: "unknown"` in its result: look before you try again.',
   output: ChatReply,
   errors: ['not_found', 'conflict', 'throttled', 'bad_gateway', 'unavailable'] as const,
 }

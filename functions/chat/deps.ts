@@ -5,7 +5,7 @@ import { makeConfirmations } from '../../shared/identity/confirmations.ts'
 import { createUserRate } from '../../shared/identity/user-rates.ts'
 import type { ChatDeps } from './app.ts'
 import { type ChatLimits, chatLimits } from './limits.ts'
-import { makeModel } from './model.ts'
+import { createModel } from './model.ts'
 import { makeTokenBudget } from './usage.ts'
 
 /** @throws EnvError */
@@ -17,6 +17,6 @@ export function makeChatDeps(env: Env, deps: Deps, limits: ChatLimits = chatLimi
     confirmations: makeConfirmations(ownIssuer(env).keys, deps.clock),
     messageRate: createUserRate(deps, { name: 'chat_message', perMinute: env.CHAT_MESSAGES_PER_MINUTE, what: 'chat messages' }),
     budget: makeTokenBudget(deps, perDay),
-    ask: apiKey === undefined ? undefined : makeModel({ apiKey, baseUrl, model }, limits),
+    ask: apiKey === undefined ? undefined : createModel({ apiKey, baseUrl, model }, limits),
   }
 }

@@ -3,8 +3,15 @@
 export type ChatLimits = typeof chatLimits
 
 export const chatLimits = {
-  /** Milliseconds for the whole request: waiting for the conversation, the model's turns, the tools. */
-  time: 60_000,
+  /** Milliseconds until no new work begins: no question to the model, no tool, no wait for the conversation. */
+  timeMs: 55_000,
+  /** Milliseconds after that which work in flight gets. */
+  graceMs: 2_000,
+  /**
+   * Milliseconds after `timeMs` until the answer is out, whatever still hangs; the release of the lease may take half a second more. Also
+   * the milliseconds that any answer waits until it is stored.
+   */
+  endingMs: 4_500,
   /** Times the model is asked. */
   turns: 8,
   /** Tools called. */
@@ -17,6 +24,12 @@ export const chatLimits = {
   result: 12_000,
   /** Tokens the model may answer with, a turn. */
   outputTokens: 4_096,
+  /** Bytes of text that are kept of one answer: a server need not keep to its limit of tokens. */
+  answerBytes: 64_000,
+  /** Bytes of one HTTP response of the model's server that are read, envelope and all. */
+  bodyBytes: 4 * 1024 * 1024,
+  /** Calls that are kept of one answer. */
+  answerCalls: 100,
   /** Tokens of earlier messages that the model is shown. */
   historyTokens: 8_000,
   /** Messages (rows) that are looked at for it. */
@@ -27,6 +40,10 @@ export const chatLimits = {
   retryPause: 500,
   /** Milliseconds between two comments that keep a stream's connection alive. */
   keepAlive: 15_000,
+  /** Milliseconds after the end of a stream that its client has to read the rest: until then the request occupies its user's share. */
+  unreadMs: 10_000,
+  /** Bytes of an answer that are stored in full for a retry; in a longer one the results of calls are shortened. */
+  replyBytes: 64_000,
 }
 
 /** About four bytes a token: an estimate that every model server agrees with well enough for a budget. */

@@ -8,5 +8,5 @@ import { chatLimits } from './limits.ts'
 void main(process.env, (env) => {
   const deps = makeChatDeps(env, makeDeps(env))
   // An answer that a model is at may take its whole time; a moment more for what is written down at its end.
-  return { deps, app: chatApp(deps), drain: chatLimits.time + 5_000 }
+  return { deps, app: chatApp(deps), drain: chatLimits.timeMs + 10_000 }
 })

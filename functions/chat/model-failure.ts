@@ -21,6 +21,11 @@ export function readModelFailure(error: unknown): ModelFailure {
       failure: gateway("The language model's server refuses this server's key. Its operator must check OPENAI_API_KEY.", error),
       again: false,
     }
+  if (status !== undefined && status >= 300 && status < 400)
+    return {
+      failure: gateway("The language model's server redirects the request. The operator must check OPENAI_BASE_URL.", error),
+      again: false,
+    }
   if (status === 404)
     return {
       failure: gateway('The language model is not there. The operator must check OPENAI_MODEL and OPENAI_BASE_URL.', error),

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type OpenAI from 'openai'
 import type { ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions'
 import type { Stream } from 'openai/streaming'
+import { createBoundedFetch } from './bounded-fetch.ts'
 import type { ChatLimits } from './limits.ts'
 import { cut, readModelFailure } from './model-failure.ts'
 
@@ -30,14 +31,13 @@ export type ModelAnswer = {
 }
 export type AskModel = (question: Question) => Promise<ModelAnswer>
 
-/** Characters of text and calls of one answer that are read at all: a server need not keep to the limit of tokens it was given. */
-const MAX_TEXT = 64_000
-const MAX_CALLS = 100
+/** Characters of a call's name or id. */
+const NAME_LENGTH = 200
 /** Tokens that one answer can cost, with all that was asked. */
 const MAX_TOKENS = 10_000_000
 
 /** @throws AppError `bad_gateway` or `unavailable`; whatever the signal's reason is, when it aborts */
-export function makeModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatLimits): AskModel {
+export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatLimits): AskModel {
   let client: Promise<OpenAI> | undefined
   async function connect(): Promise<OpenAI> {
     const { OpenAI } = await import('openai')
@@ -45,7 +45,8 @@ export function makeModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatL
       apiKey,
       baseURL: baseUrl ?? 'https://api.openai.com/v1',
       maxRetries: 0,
-      timeout: limits.time,
+      timeout: limits.timeMs,
+      fetch: createBoundedFetch(limits.bodyBytes),
       logLevel: 'off',
       organization: null,
       project: null,
@@ -83,8 +84,8 @@ export function makeModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatL
         if (!again || begun || attempt >= limits.retries) throw failure
         const wait =
           failure.retryAfter !== undefined && again === 'when told' ? failure.retryAfter * 1000 : limits.retryPause * 2 ** attempt
-        // Whoever asks would be gone before the server is back.
-        if (wait > limits.time / 4) throw failure
+        // The user would be gone before the server is back.
+        if (wait > limits.timeMs / 4) throw failure
         await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
       }
     }
@@ -96,8 +97,8 @@ function readCompletion({ choices, usage }: ChatCompletion, limits: ChatLimits):
   if (!message) throw cut()
   const calls = (message.tool_calls ?? []).flatMap((call) => (call.type === 'function' ? [call.function] : []))
   return {
-    text: String(message.content ?? message.refusal ?? '').slice(0, MAX_TEXT),
-    calls: calls.slice(0, MAX_CALLS).map((call) => ({ name: String(call.name), arguments: asText(call.arguments, limits) })),
+    text: fitting(String(message.content ?? message.refusal ?? ''), limits.answerBytes),
+    calls: calls.slice(0, limits.answerCalls).map((call) => ({ name: nameIn(call.name), arguments: asText(call.arguments, limits) })),
     tokens: tokensIn(usage),
   }
 }
@@ -105,14 +106,16 @@ function readCompletion({ choices, usage }: ChatCompletion, limits: ChatLimits):
 async function readStream(stream: Stream<ChatCompletionChunk>, onText: (text: string) => void, limits: ChatLimits): Promise<ModelAnswer> {
   const answer: ModelAnswer = { text: '', calls: [], tokens: undefined }
   const calls: StreamedCall[] = []
+  let room = limits.answerBytes
   let finished = false
   for await (const { choices, usage } of stream) {
     answer.tokens = tokensIn(usage) ?? answer.tokens
     const choice = choices?.[0]
     if (!choice) continue
     const { content, refusal, tool_calls } = choice.delta ?? {}
-    const text = content ?? refusal ?? ''
-    if (text && answer.text.length < MAX_TEXT) {
+    const text = fitting(String(content ?? refusal ?? ''), room)
+    if (text) {
+      room -= Buffer.byteLength(text)
       answer.text += text
       onText(text)
     }
@@ -128,15 +131,25 @@ type StreamedCall = { index: number | undefined; id: string | undefined; name: s
 type Part = ChatCompletionChunk.Choice.Delta.ToolCall
 
 /** Not every server counts its calls: a new id begins a new call as well as a new index does. */
-function addPart(calls: StreamedCall[], { index, id, function: part }: Part, limits: ChatLimits): void {
+function addPart(calls: StreamedCall[], { index, id: given, function: part }: Part, limits: ChatLimits): void {
+  const id = given && nameIn(given)
   let call = calls.findLast((known) => known.index === index)
   if (!call || (id && call.id && id !== call.id)) {
-    if (calls.length >= MAX_CALLS) return
+    if (calls.length >= limits.answerCalls) return
     call = { index, id, name: '', arguments: '' }
     calls.push(call)
   }
-  call.name ||= part?.name ?? ''
-  if (call.arguments.length <= limits.arguments) call.arguments += part?.arguments ?? ''
+  call.name ||= nameIn(part?.name ?? '')
+  call.arguments += String(part?.arguments ?? '').slice(0, limits.arguments + 1 - call.arguments.length)
+}
+
+const nameIn = (given: unknown) => String(given).slice(0, NAME_LENGTH)
+
+/** The beginning of a text that fits into so many bytes of UTF-8; no character is cut in two. */
+function fitting(text: string, bytes: number): string {
+  // A UTF-16 unit has three bytes at the most.
+  if (text.length * 3 <= bytes) return text
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read)
 }
 
 /** What a server says that its answer cost, if that can be true: it is taken from the user's budget. */

@@ -1,6 +1,7 @@
 // A server that speaks OpenAI's chat completions and says what a test has scripted: over real HTTP, streaming and not.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 
 /** What the model says in one turn. */
@@ -12,6 +13,8 @@ export type Turn = {
   headers?: Record<string, string>
   /** Never answers. */
   hangs?: boolean
+  /** Sends a byte of its text, or of its HTTP body, now and then, without an end. */
+  drips?: 'text' | 'body'
   /** Streams its deltas, and the rest when this is settled. */
   waits?: Promise<unknown>
   /** Streams what it has, then cuts the connection, or ends as if that was all. */
@@ -41,6 +44,7 @@ export async function startScriptedModel() {
     requests.push(asked)
     const turn = typeof script === 'function' ? script(asked, requests.length - 1) : (script[requests.length - 1] ?? script.at(-1) ?? {})
     if (turn.hangs) return
+    if (turn.drips) return drip(response, turn.drips)
     if (turn.status) return fail(response, turn)
     return asked.stream ? stream(response, turn) : complete(response, turn)
   }).listen(0, '127.0.0.1')
@@ -103,6 +107,16 @@ async function stream(response: ServerResponse, turn: Turn): Promise<void> {
   if (turn.cuts === 'connection') return void response.write(': cut\n\n', () => setImmediate(() => response.destroy()))
   send({}, reasonOf(turn), { usage: turn.usage ?? usage })
   response.end('data: [DONE]\n\n')
+}
+
+async function drip(response: ServerResponse, what: 'text' | 'body'): Promise<void> {
+  response.writeHead(200, { 'content-type': what === 'text' ? 'text/event-stream' : 'application/json' })
+  const piece =
+    what === 'text' ? `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'x' }, finish_reason: null }] })}\n\n` : ' '
+  while (!response.destroyed) {
+    response.write(piece)
+    await sleep(10)
+  }
 }
 
 function fail(response: ServerResponse, { status = 500, headers }: Turn): void {

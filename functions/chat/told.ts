@@ -1,6 +1,7 @@
 // What was done, in words: told after a confirmation, and whenever something ends before its time.
 import type { StoredCall } from '../../shared/operations/conversations.ts'
 import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
+import { isUnknown } from './outcome.ts'
 import type { Call } from './toolbox.ts'
 
 /** Titles named in one sentence before the rest is only counted. */
@@ -17,19 +18,41 @@ export function todosIn(result: unknown): Todo[] {
   return TodoPage.safeParse(result).data?.todos ?? []
 }
 
-/** A sentence such as `Done: added “Milk”; deleted “Bread”, “Eggs”.`, or that nothing was changed. */
+/**
+ * Sentences such as `Done: added “Milk”; deleted “Bread”, “Eggs”. I may have added “Tea”: …`, or that nothing was changed.
+ * `known` has titles by id that the results do not tell.
+ */
 export function tellDone(calls: readonly StoredCall[], known: ReadonlyMap<string, string> = new Map()): string {
   const titles = new Map([...known, ...titlesIn(calls)])
+  const done = phrasesOf(
+    calls.filter(({ is_error, settled }) => settled && !is_error),
+    titles,
+  )
+  const sentences = [...(done ? [`Done: ${done}.`] : []), ...tellUnknown(calls, titles)]
+  return sentences.length > 0 ? sentences.join(' ') : 'Nothing was changed.'
+}
+
+/** A sentence about the calls that may have been done, if there are any. */
+export function tellUnknown(calls: readonly StoredCall[], titles: ReadonlyMap<string, string> = new Map()): string[] {
+  const unknown = phrasesOf(calls.filter(isUnknown), titles)
+  return unknown ? [`I may have ${unknown}: I was interrupted before that was confirmed. Look before you try again.`] : []
+}
+
+/** Whether any of the calls has changed something, or may have. */
+export const mayHaveChanged = (calls: readonly StoredCall[]) =>
+  calls.some((call) => pastTense(call) !== undefined && (isUnknown(call) || !call.is_error))
+
+/** Calls that write, as `added “Milk”; deleted “Bread” and “Eggs”`; empty when there are none. */
+function phrasesOf(calls: readonly StoredCall[], titles: ReadonlyMap<string, string>): string {
   const phrases = new Map<string, string[]>()
   for (const call of calls) {
-    const verb = call.is_error || !call.settled ? undefined : pastTense(call)
+    const verb = pastTense(call)
     if (!verb) continue
-    const id = String(call.arguments.todo_id ?? '')
-    const title = todosIn(call.result)[0]?.title ?? titles.get(id)
+    const { title: given, todo_id } = call.arguments
+    const title = todosIn(call.result)[0]?.title ?? titles.get(String(todo_id ?? '')) ?? (typeof given === 'string' ? given : undefined)
     phrases.set(verb, [...(phrases.get(verb) ?? []), title === undefined ? 'a todo' : quoted(title)])
   }
-  if (phrases.size === 0) return 'Nothing was changed.'
-  return `Done: ${[...phrases].map(([verb, named]) => `${verb} ${enumerate(named)}`).join('; ')}.`
+  return [...phrases].map(([verb, named]) => `${verb} ${enumerate(named)}`).join('; ')
 }
 
 /** A question about calls that wait, such as `This would delete “Bread” and “Eggs”. Shall I? (yes/no)` */

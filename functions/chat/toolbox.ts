@@ -6,11 +6,12 @@ import { asInvalid } from '../../shared/http/validate.ts'
 import { canonical } from '../../shared/identity/confirmations.ts'
 import type { StoredCall } from '../../shared/operations/conversations.ts'
 import { endedBy, UNCONFIRMED_ENDINGS } from '../../shared/operations/endings.ts'
-import { asAppError } from '../../shared/operations/failure.ts'
+import { asAppError, outcomeUnknown } from '../../shared/operations/failure.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import { type Tool, toolsFor, withModelDefaults } from '../../shared/operations/tools.ts'
 import type { Emit } from './events.ts'
 import type { ChatLimits } from './limits.ts'
+import { UNKNOWN_OUTCOME } from './outcome.ts'
 import { storable } from './storable.ts'
 
 export type Call = { name: string; arguments: Record<string, unknown> }
@@ -20,9 +21,10 @@ export type Toolbox = ReturnType<typeof makeToolbox>
 
 type Options = {
   limits: ChatLimits
+  /** Aborts when no further call may begin. */
   signal: AbortSignal
   emit: Emit
-  /** Is told of failures that nobody foresaw. */
+  /** Receives unexpected errors. */
   report: (error: unknown) => void
 }
 
@@ -33,8 +35,13 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
   const ended = new Set<string>()
   /** Each call made, with the number of writes before it: reading again after a write is no repetition. */
   const made = new Map<string, number>()
+  /** Writes whose outcome is unknown, since the last read: only a look may tell whether to make them again. */
+  const unsure = new Set<string>()
   let writes = 0
   let repeats = 0
+  /** The call that runs now. */
+  let running: Read | undefined
+  let abandoned = false
 
   /** Reads a call: `given` is JSON text from a model, or arguments of our own making. */
   function read(id: string, name: string, given: string | Record<string, unknown>): Read {
@@ -64,18 +71,34 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
     const before = made.get(key)
     if (before !== undefined && (!isRead || before === writes)) {
       repeats++
-      throw new AppError('conflict', 'This very call was made already: use the result that it had.')
+      throw new AppError('conflict', unsure.has(key) ? LOOK_FIRST : 'This very call was made already: use the result that it had.')
     }
     made.set(key, writes)
     if (!isRead) writes++
     try {
-      return await tool(ctx, input)
+      const result = await tool(ctx, input)
+      if (isRead) {
+        for (const one of unsure) made.delete(one)
+        unsure.clear()
+      }
+      return result
     } catch (error) {
       const failure = asAppError(error)
-      if (failure.kind === 'unavailable') made.delete(key)
       if (failure.kind === 'internal') report(error)
+      if (!isRead && outcomeUnknown(error)) {
+        unsure.add(key)
+        throw new UnknownOutcome()
+      }
+      if (failure.kind === 'unavailable') made.delete(key)
       throw failure
     }
+  }
+
+  function settle(call: StoredCall, outcome: { result: unknown } | { error: unknown }): void {
+    Object.assign(call, 'result' in outcome ? outcome : { result: errorResult(outcome.error), is_error: true }, { settled: true })
+    running = undefined
+    done.push(call)
+    emit({ type: 'result', call })
   }
 
   return {
@@ -96,23 +119,39 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
       const hold = !confirmed && ended.size > UNCONFIRMED_ENDINGS
       for (const read of calls) {
         signal.throwIfAborted()
+        if (abandoned) throw new AppError('unavailable', 'This request has ended.')
         const { call } = read
         emit({ type: 'call', call })
-        try {
-          call.result = await resultOf(read, hold)
-        } catch (error) {
-          const { message, issues } = asAppError(error)
-          call.result = { error: message, ...(issues?.length ? { issues } : {}) }
-          call.is_error = true
-        }
-        call.settled = true
-        done.push(call)
-        emit({ type: 'result', call })
+        running = read
+        const outcome = await resultOf(read, hold).then(
+          (result) => ({ result }),
+          (error) => ({ error }),
+        )
+        if (abandoned) throw signal.reason
+        settle(call, outcome)
         await save()
       }
     },
+    /** Gives up the call that runs now, if any: its outcome is unknown if it writes. No further call begins. */
+    abandon(): void {
+      abandoned = true
+      if (!running) return
+      const { call, tool } = running
+      settle(call, { error: tool?.spec.effect === 'read' ? new AppError('unavailable', 'This took too long.') : new UnknownOutcome() })
+    },
   }
 }
+
+/** A write of which nobody knows whether it was made. */
+class UnknownOutcome extends Error {}
+
+function errorResult(error: unknown): object {
+  if (error instanceof UnknownOutcome) return UNKNOWN_OUTCOME
+  const { message, issues } = asAppError(error)
+  return { error: message, ...(issues?.length ? { issues } : {}) }
+}
+
+const LOOK_FIRST = 'It is not known whether this very call was done: look it up first. Make the call again if it was not.'
 
 const HELD =
   'Nothing was changed by this call: it waits for the user to confirm, because this request deletes or completes more than ' +

@@ -2,6 +2,7 @@
 // https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol#ui-message-stream-protocol
 import { randomUUID } from 'node:crypto'
 import type { ChatEvent, Emit } from './events.ts'
+import type { ChatLimits } from './limits.ts'
 
 export const UI_STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -13,11 +14,13 @@ export const UI_STREAM_HEADERS = {
 
 type Start = { messageId: string; messageMetadata: Record<string, string> }
 
+type Timing = Pick<ChatLimits, 'keepAlive' | 'unreadMs'>
+
 /**
- * A body that shows what `answer` emits, as it does. `answer` gives the text of its failure, if it has one, and never throws in vain:
- * what it throws ends the stream with an error part too.
+ * A body that shows what `answer` emits, as it does. `answer` resolves with the text of its failure, if it has one; an error that it throws
+ * ends the stream with an error part. What the client has not read `unreadMs` after the end is dropped, and its connection closed.
  */
-export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, keepAlive: number) {
+export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, { keepAlive, unreadMs }: Timing) {
   const encoder = new TextEncoder()
   let timer: NodeJS.Timeout | undefined
   let open = true
@@ -39,10 +42,12 @@ export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | 
         write('data: [DONE]')
         if (open) controller.close()
         stop()
+        // Has no effect on a stream that was read to its end.
+        setTimeout(() => controller.error(new Error('the client did not read its answer')), unreadMs).unref()
       }
       answer(showing(part)).then(end, () => end('Something went wrong on our side.'))
     },
-    // The request's signal tells the answer: it ends of itself.
+    // The answer ends by itself: the request's signal aborts, too.
     cancel: stop,
   })
 }

@@ -13,7 +13,11 @@ export const ConversationRef = z.strictObject({ conversation_id: z.uuid().descri
 export const ToolCall = z.strictObject({
   name: z.string(),
   arguments: z.record(z.string(), z.unknown()),
-  result: z.unknown().describe('What the tool answered, or `{error, …}`; null when the answer never came'),
+  result: z
+    .unknown()
+    .describe(
+      'What the tool answered, or `{error, …}`, with `outcome: "unknown"` when it may have been done; null when the answer never came',
+    ),
   is_error: z.boolean(),
 })
 export type ToolCall = z.output<typeof ToolCall>

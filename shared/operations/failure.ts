@@ -1,11 +1,18 @@
 // What a thrown thing means to whoever called an operation: every face asks here.
-import { databaseFailure } from '@todo/prisma'
+import { databaseFailure, outcomeUnknown as databaseOutcomeUnknown } from '@todo/prisma'
 import { AppError } from '../errors.ts'
 
 /** The name of the constraint that refused a statement, if that is what happened. */
 export function constraintOf(error: unknown): string | undefined {
   const failure = databaseFailure(error)
   return failure?.kind === 'constraint' ? failure.constraint : undefined
+}
+
+/** Whether an operation that threw this may have made its change all the same: then a retry may make it twice. */
+export function outcomeUnknown(error: unknown): boolean {
+  if (!(error instanceof AppError)) return databaseOutcomeUnknown(error)
+  // Errors thrown on purpose are refusals, unless they stand for one that was not.
+  return (error.kind === 'unavailable' || error.kind === 'internal') && error.cause !== undefined && outcomeUnknown(error.cause)
 }
 
 /** Anything thrown, as the error to answer with. What nobody foresaw becomes `internal` and tells nothing. */

@@ -1,6 +1,8 @@
 // Quotas over the real triggers: counts are exact, whatever runs at once and however rows come and go.
 import { afterAll, describe, expect, it } from 'vitest'
-import { openJournal } from '../../functions/chat/journal.ts'
+import { createDeadline } from '../../functions/chat/deadline.ts'
+import { chatLimits } from '../../functions/chat/limits.ts'
+import { openTurn } from '../../functions/chat/turn.ts'
 import { contextOf, newUser, testDeps } from '../testing.ts'
 import { deleteConversation } from './conversations.ts'
 import type { UserContext } from './operation.ts'
@@ -17,7 +19,12 @@ const newOwner = async (quotas = { openTodos: 10, conversations: 5 }): Promise<U
   quotas,
 })
 const add = (ctx: UserContext, fields: object = {}) => createTodo(ctx, { title: 'Buy milk', ...fields })
-const begin = (ctx: UserContext) => openJournal(ctx, 'hello', undefined, new AbortController().signal)
+const calm = new AbortController()
+async function begin(ctx: UserContext) {
+  const question = { message: 'hello', place: { type: 'new' as const }, messageId: undefined }
+  const turn = await openTurn({ log: world.deps.log, limits: chatLimits }, ctx, question, createDeadline(chatLimits, calm))
+  return turn.type === 'open' ? turn.journal : expect.fail('the message was answered before')
+}
 
 /** What the counter has, and what the tables have. */
 async function counts({ actor: { userId } }: UserContext) {

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto'
 import type { StoredCall } from '../../../shared/operations/conversations.ts'
 import type { Todo } from '../../../shared/operations/todo-schemas.ts'
 import { getTodo } from '../../../shared/operations/todos.ts'
+import { isUnknown } from '../outcome.ts'
 import type { Named } from '../state.ts'
-import { todosIn } from '../told.ts'
+import { tellUnknown, todosIn } from '../told.ts'
 import type { Call } from '../toolbox.ts'
 import type { Talk } from './interpret.ts'
 import type { Moment, Slots } from './slots.ts'
@@ -35,11 +36,14 @@ export async function run({ ctx, journal, toolbox, state }: Scene, calls: readon
   await toolbox.run(reads, () => journal.fill(row, { calls: stored }))
   const done = stored.filter(({ is_error }) => !is_error)
   // What waits for a yes has not failed.
-  const failed = stored.filter((call) => call.is_error && !toolbox.held.some((held) => held.arguments === call.arguments))
+  const failed = stored.filter(
+    (call) => call.is_error && !isUnknown(call) && !toolbox.held.some((held) => held.arguments === call.arguments),
+  )
   const todos = done.flatMap(({ result }) => todosIn(result))
   if (calls.some(({ name }) => name !== 'list_tasks') && todos.length > 0) state.focus = todos.map(named)
   const reasons = new Set(ctx.actor.readOnly ? ['this access token may only read'] : failed.map(({ result }) => reasonOf(result)))
-  return { stored, done, todos, errors: failed.length > 0 ? [`I could not do that: ${[...reasons].join(' ')}`] : [] }
+  const errors = failed.length > 0 ? [`I could not do that: ${[...reasons].join(' ')}`] : []
+  return { stored, done, todos, errors: [...errors, ...tellUnknown(stored)] }
 }
 
 export async function show(scene: Scene, call: Call) {

@@ -1,0 +1,52 @@
+// When a request to chat ends: first no new work begins, then work in flight is given up, then the answer goes out with what is known.
+import { AppError } from '../../shared/errors.ts'
+import type { ChatLimits } from './limits.ts'
+
+export type Deadline = {
+  /** Aborts when no new work may begin: the time is up, or the client is gone. */
+  stop: AbortSignal
+  /** Aborts `graceMs` after `stop`: work in flight is given up. */
+  giveUp: AbortSignal
+  /** Aborts `endingMs` after `stop`: nothing is waited for any more. */
+  end: AbortSignal
+  /** Kept, because the signal of a request that is garbage collected never aborts. */
+  request: Pick<Request, 'signal'>
+}
+
+/** A deadline from now on. The signal of `request` aborts when the client hangs up. */
+export function createDeadline({ timeMs, graceMs, endingMs }: ChatLimits, request: Pick<Request, 'signal'>): Deadline {
+  const stop = AbortSignal.any([AbortSignal.timeout(timeMs), request.signal])
+  return { stop, giveUp: after(stop, graceMs), end: after(stop, endingMs), request }
+}
+
+/**
+ * Waits for work until the signal aborts. The work itself goes on, and how it ends is then ignored.
+ * @throws the signal's reason when it aborts first
+ */
+export async function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const giveUp = () => reject(signal.reason)
+  signal.addEventListener('abort', giveUp, { once: true })
+  if (signal.aborted) giveUp()
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+}
+
+/** What a request answers whose deadline passed. */
+export function outOfTime({ reason }: AbortSignal): AppError {
+  const late = reason instanceof Error && reason.name === 'TimeoutError'
+  const detail = late ? 'I ran out of time.' : 'The connection was closed before I was done.'
+  return new AppError('unavailable', detail, { retryAfter: 5, cause: reason })
+}
+
+/** Aborts so many milliseconds after `signal`, with its reason. */
+function after(signal: AbortSignal, ms: number): AbortSignal {
+  const later = new AbortController()
+  const begin = () => void setTimeout(() => later.abort(signal.reason), ms).unref()
+  if (signal.aborted) begin()
+  else signal.addEventListener('abort', begin, { once: true })
+  return later.signal
+}
