@@ -1,5 +1,6 @@
 // What was done, in words: told after a confirmation, and whenever something ends before its time.
 import type { StoredCall } from '../../shared/operations/conversations.ts'
+import { oneLine } from '../../shared/operations/text.ts'
 import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
 import type { Call } from './toolbox.ts'
 
@@ -47,7 +48,7 @@ export function askToConfirm(calls: readonly Call[], titles: ReadonlyMap<string,
 /** What a call needs that completes a todo and nothing else. */
 const ENDING = new Set(['todo_id', 'completed'])
 
-export const quoted = (title: string) => `“${title}”`
+export const quoted = (title: string) => `“${oneLine(title)}”`
 
 export function enumerate(items: readonly string[], and = 'and'): string {
   const named = items.length > NAMED ? [...items.slice(0, NAMED), `${items.length - NAMED} more`] : items

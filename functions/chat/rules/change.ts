@@ -17,7 +17,8 @@ export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complet
     return add(scene, said.clause, false, said)
   const target = await targetsOf(scene, said, intent.target, kind)
   if (target.kind === 'none' && weak && kind === 'delete') return add(scene, said.clause, false, said)
-  if (target.kind === 'none') return weak ? `${target.why} If it is something to do, say “add ${said.unmask(said.clause)}”.` : target.why
+  if (target.kind === 'none')
+    return weak ? `${target.why} If it is something to do, say ${quoted(`add ${said.unmask(said.clause)}`)}.` : target.why
   if (target.kind === 'which') return ask(scene, said, target.candidates)
   const calls = target.todos.map(({ id }) =>
     kind === 'delete'
@@ -46,7 +47,7 @@ export async function change(scene: Scene, text: string, weak: boolean, said: Sa
     if (target && title) return update(scene, said, target, () => ({ title: said.unmask(title) }), 'Renamed it to')
     return weak
       ? add(scene, said.clause, false, said)
-      : `What shall I change about “${said.unmask(text)}”? If it is something to do, say “add ${said.unmask(said.clause)}”.`
+      : `What shall I change about ${quoted(said.unmask(text))}? If it is something to do, say ${quoted(`add ${said.unmask(said.clause)}`)}.`
   }
   const target = await targetsOf(scene, said, reference, 'change')
   if (target.kind === 'none' && weak) return add(scene, said.clause, false, said)

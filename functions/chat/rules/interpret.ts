@@ -5,6 +5,7 @@ import type { Zone } from '../../../shared/operations/zone.ts'
 import { isNo } from '../confirm.ts'
 import type { Journal } from '../journal.ts'
 import type { ChatState } from '../state.ts'
+import { quoted } from '../told.ts'
 import type { Call, Toolbox } from '../toolbox.ts'
 import { act } from './acts.ts'
 import { chosenFrom } from './choices.ts'
@@ -51,7 +52,7 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
     for (const [index, clause] of clauses.entries()) {
       const intent: Intent = intents[index] ?? { kind: 'unclear' }
       // Only one question at a time can be answered.
-      if (scene.state.choice && 'target' in intent) lines.push(`I left out “${unmask(clause)}” for now.`)
+      if (scene.state.choice && 'target' in intent) lines.push(`I left out ${quoted(unmask(clause))} for now.`)
       else lines.push(await act(scene, intent, { clause, unmask, chosen: undefined }))
     }
     if (clauses.length === 0) lines.push(await act(scene, { kind: 'help' }, { clause: text, unmask, chosen: undefined }))

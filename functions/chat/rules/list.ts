@@ -3,7 +3,7 @@ import { filterOf } from './filters.ts'
 import { ordinalsIn } from './ordinals.ts'
 import { named, run, type Said, type Scene, show } from './run.ts'
 import { isMeant, trimReference } from './targets.ts'
-import { counted, describe, listed, SHOWN } from './wording.ts'
+import { counted, inFull, listed, SHOWN } from './wording.ts'
 
 export async function list(scene: Scene, text: string, counts: boolean, { unmask }: Said): Promise<string> {
   const places = ordinalsIn(trimReference(text.replace(/^\s*about\b/i, '')), scene.state.shown.length)?.map(
@@ -14,7 +14,7 @@ export async function list(scene: Scene, text: string, counts: boolean, { unmask
       scene,
       places.map(({ id }) => ({ name: 'get_task', arguments: { todo_id: id } })),
     )
-    return [...todos.map((todo) => [describe(todo), ...(todo.description ? [todo.description] : [])].join('\n')), ...errors].join('\n')
+    return [...todos.map(inFull), ...errors].join('\n')
   }
   const filter = await filterOf(text, scene.moment, unmask)
   const { input } = filter

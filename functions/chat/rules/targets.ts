@@ -6,6 +6,7 @@ import { ListTodos } from '../../../shared/operations/todo-schemas.ts'
 import { getTodo, listTodos } from '../../../shared/operations/todos.ts'
 import { wallClock } from '../../../shared/operations/zone.ts'
 import type { ChatState, Named } from '../state.ts'
+import { quoted } from '../told.ts'
 import { today } from './dates.ts'
 import { type Filter, filterOf } from './filters.ts'
 import { isQuotation } from './literal.ts'
@@ -124,7 +125,7 @@ async function byWords(search: Search, said: string): Promise<Target> {
     .split(/\s*,\s*(?:and\s+)?|\s+and\s+/i)
     .map(trimReference)
     .filter(Boolean)
-  if (parts.length < 2) return { kind: 'none', why: `I found no todo like “${unmask(said)}”.` }
+  if (parts.length < 2) return { kind: 'none', why: `I found no todo like ${quoted(unmask(said))}.` }
   const todos: Todo[] = []
   for (const part of parts) {
     const target = await findTargets(search, part)

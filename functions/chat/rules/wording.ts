@@ -1,4 +1,5 @@
 // How the interpreter says what it did and what there is.
+import { oneLine } from '../../../shared/operations/text.ts'
 import type { Todo } from '../../../shared/operations/todo-schemas.ts'
 import { enumerate, quoted } from '../told.ts'
 import type { Filter } from './filters.ts'
@@ -26,12 +27,18 @@ export const UNCLEAR = 'I am not sure what you would like me to do with your tod
 /** A todo in one line, such as `buy milk: due Fri 15 Jan 2027 at 17:00, high priority, #shopping`. */
 export function describe(todo: Todo): string {
   const details = detailsOf(todo)
-  return `${todo.completed ? '✓ ' : ''}${todo.title}${details ? ` (${details})` : ''}`
+  return `${todo.completed ? '✓ ' : ''}${oneLine(todo.title)}${details ? ` (${details})` : ''}`
+}
+
+/** A todo and its description, each line of which is marked as a quotation. */
+export function inFull(todo: Todo): string {
+  const lines = todo.description?.split(/\r\n|[\n\v\f\r\u0085\u2028\u2029]/) ?? []
+  return [describe(todo), ...lines.map((line) => `> ${oneLine(line)}`)].join('\n')
 }
 
 export function detailsOf({ due_date, due_time, priority, tags }: Todo): string {
   const due = due_date === null ? [] : [`due ${dayInWords(due_date)}${due_time === null ? '' : ` at ${due_time}`}`]
-  return [...due, ...(priority ? [`${priority} priority`] : []), ...tags.map((tag) => `#${tag}`)].join(', ')
+  return [...due, ...(priority ? [`${priority} priority`] : []), ...tags.map((tag) => `#${oneLine(tag)}`)].join(', ')
 }
 
 function dayInWords(date: string): string {
@@ -44,8 +51,8 @@ export function listed(todos: readonly Todo[], { label, input, completed }: Filt
   const what = [label, todos.length === 1 && !more ? 'todo' : 'todos'].filter(Boolean).join(' ')
   const which = [
     ...(input.priority ? [`with ${input.priority} priority`] : []),
-    ...(input.tag ? [`tagged #${input.tag}`] : []),
-    ...(input.q ? [`about “${input.q}”`] : []),
+    ...(input.tag ? [`tagged #${oneLine(input.tag)}`] : []),
+    ...(input.q ? [`about ${quoted(input.q)}`] : []),
   ].join(' ')
   const asked = [what, which].filter(Boolean).join(' ')
   if (todos.length === 0)
