@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Confirmations } from '../../shared/identity/confirmations.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
-import { getTodo } from '../../shared/operations/todos.ts'
 import type { Journal } from './journal.ts'
+import { findTodo } from './lookup.ts'
 import type { ChatState } from './state.ts'
 import { tellDone } from './told.ts'
 import type { Call, Toolbox } from './toolbox.ts'
@@ -44,12 +44,10 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
 export async function titlesOf(ctx: UserContext, calls: readonly Call[]): Promise<Map<string, string>> {
   const ids = calls.map(({ arguments: given }) => String(given.todo_id))
   const titled = await Promise.all(
-    ids.map(async (todo_id) =>
-      getTodo(ctx, { todo_id }).then(
-        ({ title }): [string, string][] => [[todo_id, title]],
-        () => [],
-      ),
-    ),
+    ids.map(async (id): Promise<[string, string][]> => {
+      const todo = await findTodo(ctx, id)
+      return todo ? [[id, todo.title]] : []
+    }),
   )
   return new Map(titled.flat())
 }

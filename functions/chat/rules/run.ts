@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { StoredCall } from '../../../shared/operations/conversations.ts'
 import type { Todo } from '../../../shared/operations/todo-schemas.ts'
-import { getTodo } from '../../../shared/operations/todos.ts'
+import { findTodo } from '../lookup.ts'
 import type { Named } from '../state.ts'
 import { todosIn } from '../told.ts'
 import type { Call } from '../toolbox.ts'
@@ -54,14 +54,14 @@ export const named = ({ id, title }: Named): Named => ({ id, title })
 
 /** The todos that a clause is about: those that were chosen when it was asked about, or those that its reference means. */
 export async function targetsOf(
-  scene: Scene,
+  scene: Pick<Scene, 'ctx' | 'moment' | 'state'>,
   { unmask, chosen }: Said,
   reference: string,
   kind: 'complete' | 'reopen' | 'delete' | 'change',
 ): Promise<Target> {
   const { ctx, moment, state } = scene
   if (chosen) {
-    const found = await Promise.all(chosen.map(({ id }) => getTodo(ctx, { todo_id: id }).catch(() => undefined)))
+    const found = await Promise.all(chosen.map(({ id }) => findTodo(ctx, id)))
     const todos = found.filter((todo) => todo !== undefined)
     return todos.length > 0 ? { kind: 'found', todos } : { kind: 'none', why: 'It is gone already.' }
   }

@@ -3,8 +3,9 @@
 import type { UserContext } from '../../../shared/operations/operation.ts'
 import type { Todo } from '../../../shared/operations/todo-schemas.ts'
 import { ListTodos } from '../../../shared/operations/todo-schemas.ts'
-import { getTodo, listTodos } from '../../../shared/operations/todos.ts'
+import { listTodos } from '../../../shared/operations/todos.ts'
 import { wallClock } from '../../../shared/operations/zone.ts'
+import { findTodo } from '../lookup.ts'
 import type { ChatState, Named } from '../state.ts'
 import { quoted } from '../told.ts'
 import { today } from './dates.ts'
@@ -72,7 +73,7 @@ export function trimReference(reference: string): string {
 async function present({ ctx }: Search, named: readonly Named[]): Promise<Todo[]> {
   const todos: Todo[] = []
   for (const { id } of named) {
-    const todo = await getTodo(ctx, { todo_id: id }).catch(() => undefined)
+    const todo = await findTodo(ctx, id)
     if (todo) todos.push(todo)
   }
   return todos
