@@ -1,11 +1,11 @@
 // A yes or a no to what the server asked. The server alone reads it and runs exactly the calls it asked about: no model is between.
-import { randomUUID } from 'node:crypto'
 import type { Confirmations } from '../../shared/identity/confirmations.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import type { Journal } from './journal.ts'
 import { findTodo } from './lookup.ts'
+import { runInPages } from './pages.ts'
 import type { ChatState } from './state.ts'
-import { tellDone } from './told.ts'
+import { namedAmong, tellDone, tellUndone } from './told.ts'
 import type { Call, Toolbox } from './toolbox.ts'
 
 const YES =
@@ -29,20 +29,13 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
     return 'Too much time has passed since I asked: nothing was changed. Please say again what you would like.'
 
   const titles = await titlesOf(ctx, calls)
-  const reads = calls.map((call) => toolbox.read(`call_${randomUUID()}`, call.name, call.arguments))
-  const stored = reads.map(({ call }) => call)
-  const row = await journal.add('assistant', { calls: stored })
-  await toolbox.run(reads, () => journal.fill(row, { calls: stored }), { confirmed: true })
-  const failed = stored.filter(({ is_error }) => is_error).length
-  return [
-    tellDone(stored, titles),
-    ...(failed > 0 ? [`${failed} of ${stored.length} could not be done: they may be gone already.`] : []),
-  ].join(' ')
+  const ran = await runInPages({ ctx, journal, toolbox }, calls, true)
+  return [tellDone(ran, titles), ...tellUndone(ran, calls.length)].join(' ')
 }
 
-/** The titles of the todos that calls are about, by their ids as the calls spell them; one that is gone has none. */
+/** The titles that a sentence about these calls names, by the ids as the calls spell them; a todo that is gone has none. */
 export async function titlesOf(ctx: UserContext, calls: readonly Call[]): Promise<Map<string, string>> {
-  const ids = calls.map(({ arguments: given }) => String(given.todo_id))
+  const ids = namedAmong(calls).map(({ arguments: given }) => String(given.todo_id))
   const titled = await Promise.all(
     ids.map(async (id): Promise<[string, string][]> => {
       const todo = await findTodo(ctx, id)

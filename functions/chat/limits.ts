@@ -5,6 +5,8 @@ export type ChatLimits = typeof chatLimits
 export const chatLimits = {
   /** Milliseconds for the whole request: waiting for the conversation, the model's turns, the tools. */
   time: 60_000,
+  /** Milliseconds for calls that “everything” comes to: the rest of `time` is for the answer. */
+  manyMs: 45_000,
   /** Times the model is asked. */
   turns: 8,
   /** Tools called. */

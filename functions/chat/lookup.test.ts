@@ -5,6 +5,7 @@ import type { UserContext } from '../../shared/operations/operation.ts'
 import { contextOf, newUser, testDeps } from '../../shared/testing.ts'
 import { titlesOf } from './confirm.ts'
 import { findTodo } from './lookup.ts'
+import { createReader } from './rules/reader.ts'
 import { type Said, type Scene, targetsOf } from './rules/run.ts'
 import { ChatState } from './state.ts'
 
@@ -19,9 +20,9 @@ const GONE = { id: '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10', title: 'Milk' }
 const kindOf = (error: unknown) => asAppError(error).kind
 
 /** As much of a scene as looking up todos needs. */
-function sceneOf(ctx: UserContext): Pick<Scene, 'ctx' | 'moment' | 'state'> {
+function sceneOf(ctx: UserContext): Pick<Scene, 'ctx' | 'moment' | 'reader' | 'state'> {
   const state = ChatState.parse({ shown: [GONE], focus: [GONE] })
-  return { ctx, state, moment: { now: new Date(), zone: { name: 'UTC', known: true } } }
+  return { ctx, state, reader: createReader(ctx), moment: { now: new Date(), zone: { name: 'UTC', known: true } } }
 }
 const said = (chosen?: (typeof GONE)[]): Said => ({ clause: '', unmask: (text) => text, chosen })
 
