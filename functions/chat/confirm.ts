@@ -16,6 +16,31 @@ const NO =
 export const isYes = (message: string) => YES.test(message.trim())
 export const isNo = (message: string) => NO.test(message.trim())
 
+/**
+ * Calls in a row that differ in their todo alone, as one that has all the ids: thousands are kept and proven in that form.
+ * `unpackCalls` gives the same calls in the same order.
+ */
+export function packCalls(calls: readonly Call[]): Call[] {
+  const packed: { call: Call; ids: unknown[]; rest: string }[] = []
+  for (const call of calls) {
+    const { todo_id, ...others } = call.arguments
+    const rest = JSON.stringify([call.name, others])
+    const last = packed.at(-1)
+    if (last?.rest === rest) last.ids.push(todo_id)
+    else packed.push({ call, ids: [todo_id], rest })
+  }
+  return packed.map(({ call, ids }) => (ids.length === 1 ? call : { name: call.name, arguments: { ...call.arguments, todo_id: ids } }))
+}
+
+export function unpackCalls(packed: readonly Call[]): Call[] {
+  return packed.flatMap((call) => {
+    const { todo_id } = call.arguments
+    return Array.isArray(todo_id)
+      ? todo_id.map((id: unknown) => ({ name: call.name, arguments: { ...call.arguments, todo_id: id } }))
+      : [call]
+  })
+}
+
 type Deps = { ctx: UserContext; journal: Journal; toolbox: Toolbox; confirmations: Confirmations }
 
 /** The answer to a message that says yes or no to what the last answer asked; undefined when it says anything else. */
@@ -24,10 +49,11 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
   if (isNo(message)) return 'All right: nothing was changed.'
   if (!isYes(message)) return undefined
   const { ctx, journal, toolbox, confirmations } = deps
-  const { token, calls } = confirmation
-  if (!(await confirmations.confirms(token, { userId: ctx.actor.userId, calls })))
+  const { token, calls: packed } = confirmation
+  if (!(await confirmations.confirms(token, { userId: ctx.actor.userId, calls: packed })))
     return 'Too much time has passed since I asked: nothing was changed. Please say again what you would like.'
 
+  const calls = unpackCalls(packed)
   const titles = await titlesOf(ctx, calls)
   const ran = await runInPages({ ctx, journal, toolbox }, calls, true)
   return [tellDone(ran, titles), ...tellUndone(ran, calls.length)].join(' ')

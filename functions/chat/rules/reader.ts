@@ -15,8 +15,8 @@ export const readerLimits = {
   rows: 60_000,
   leastRows: 100,
   /** Pairs of words that one message compares letter by letter, and how many of them before other requests get a turn. */
-  comparisons: 200_000,
-  comparisonsAtOnce: 10_000,
+  comparisons: 100_000,
+  comparisonsAtOnce: 5_000,
 }
 
 export type Filters = Omit<z.input<typeof ListTodos>, 'limit'>
@@ -25,6 +25,7 @@ export type Reader = ReturnType<typeof createReader>
 export function createReader(ctx: UserContext, limits = readerLimits) {
   let rows = 0
   let comparisons = 0
+  let rested = 0
   return {
     /** Pairs of words compared so far. */
     comparisons: () => comparisons,
@@ -45,13 +46,19 @@ export function createReader(ctx: UserContext, limits = readerLimits) {
       } while (cursor !== undefined)
       return true
     },
+    /** Gives other requests their turn when much has been compared since the last time. */
+    async rest(): Promise<void> {
+      if (comparisons - rested < limits.comparisonsAtOnce) return
+      rested = comparisons
+      await breathe()
+    },
     /** Whether a word was meant to be one of these, but for a slip of the fingers. Undefined when the budget is spent. */
-    async isNearOne(said: string, words: Iterable<string>): Promise<boolean | undefined> {
+    isNearOne(said: string, words: Iterable<string>): boolean | undefined {
       for (const word of words) {
         if (said === word) return true
         if (Math.abs(said.length - word.length) > 2) continue
         if (comparisons >= limits.comparisons) return undefined
-        if (++comparisons % limits.comparisonsAtOnce === 0) await breathe()
+        comparisons++
         if (isSlip(said, word)) return true
       }
       return false

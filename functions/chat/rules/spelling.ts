@@ -98,23 +98,27 @@ const LONGEST = 32
  */
 export function isWithin(limit: number, a: string, b: string): boolean {
   if (Math.abs(a.length - b.length) > limit) return false
-  let beforeLast: number[] = []
-  let last = Array.from({ length: Math.min(b.length, limit) + 1 }, (_, column) => column)
+  const far = limit + 1
+  const row = () => new Uint8Array(b.length + 1).fill(far)
+  let [beforeLast, last, current] = [row(), row().map((_, column) => Math.min(column, far)), row()]
+  const at = (cells: Uint8Array, column: number) => cells[column] ?? far
   for (let i = 1; i <= a.length; i++) {
-    const row: number[] = []
-    let least = limit + 1
-    for (let j = Math.max(0, i - limit); j <= Math.min(b.length, i + limit); j++) {
-      let best = j === 0 ? i : Math.min(last[j] ?? limit + 1, row[j - 1] ?? limit + 1) + 1
-      if (j > 0) best = Math.min(best, (last[j - 1] ?? limit + 1) + (a[i - 1] === b[j - 1] ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, (beforeLast[j - 2] ?? limit + 1) + 1)
-      row[j] = best
+    current.fill(far)
+    if (i <= limit) current[0] = i
+    let least = at(current, 0)
+    for (let j = Math.max(1, i - limit); j <= Math.min(b.length, i + limit); j++) {
+      let best = Math.min(at(last, j) + 1, at(current, j - 1) + 1, at(last, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1), far)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, at(beforeLast, j - 2) + 1)
+      current[j] = best
       least = Math.min(least, best)
     }
     if (least > limit) return false
+    const spare = beforeLast
     beforeLast = last
-    last = row
+    last = current
+    current = spare
   }
-  return (last[b.length] ?? limit + 1) <= limit
+  return at(last, b.length) <= limit
 }
 
 /** Days, states and the like, wherever they stand. */

@@ -199,9 +199,10 @@ async function matchSlips({ reader, status }: Search, terms: readonly string[]):
       if (spent) return
       const words = new Set(todo.title.toLowerCase().split(/[^\p{L}\p{N}]+/u))
       let all: boolean | undefined = true
-      for (const term of terms) if (all) all = await reader.isNearOne(term, words)
+      for (const term of terms) if (all) all = reader.isNearOne(term, words)
       if (all) near.add(todo)
       spent = all === undefined
+      await reader.rest()
     }
   })
   return near.target() ?? (complete && !spent ? undefined : unsearched(terms.join(' ')))
