@@ -40,6 +40,10 @@ async function measure(work: () => Promise<unknown>) {
 const NEAR = ['abcd', 'abce', 'abcf', 'abdc', 'bacd', 'abcg', 'abch', 'abci', 'zbcd', 'abxx']
 const titleOf = (index: number) => Array.from({ length: 49 }, (_, place) => NEAR[(index * 7 + place * 3) % NEAR.length]).join(' ')
 
+/** Only its last word is a slip away from one of those, and no two titles share another. */
+const slowTitle = (index: number) =>
+  [...Array.from({ length: 48 }, (_, place) => (1296 * 20 + index * 48 + place).toString(36)), 'abcd'].join(' ')
+
 let many: Awaited<ReturnType<typeof createTalker>>
 let few: Awaited<ReturnType<typeof createTalker>>
 beforeAll(async () => {
@@ -51,15 +55,17 @@ beforeAll(async () => {
   few = await createTalker(
     world,
     app,
-    Array.from({ length: 500 }, (_, index) => ({ title: titleOf(index) })),
+    Array.from({ length: 500 }, (_, index) => ({ title: slowTitle(index) })),
   )
   await few.say('complete unicorn tomorrow and show my tasks')
 }, 120_000)
 
 it('answers the message that once took twenty seconds', async () => {
-  const { longest, total } = await measure(() => few.say(`delete ${'abce '.repeat(198)}`))
-  expect(longest).toBeLessThan(PIECE)
-  expect(total).toBeLessThan(2_000)
+  for (const times of [198, 78]) {
+    const { longest, total } = await measure(() => few.say(`delete ${'abce '.repeat(times)}`))
+    expect(longest).toBeLessThan(PIECE)
+    expect(total).toBeLessThan(2_000)
+  }
 })
 
 const near = fc.oneof(fc.constantFrom(...NEAR), fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', 'x'), minLength: 3, maxLength: 10 }))
