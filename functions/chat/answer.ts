@@ -9,7 +9,7 @@ import { asAppError } from '../../shared/operations/failure.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
 import { zoneOf } from '../../shared/operations/zone.ts'
 import { runAgent } from './agent.ts'
-import { settleConfirmation, titlesOf } from './confirm.ts'
+import { packCalls, settleConfirmation, titlesOf } from './confirm.ts'
 import { type Deadline, outOfTime, until } from './deadline.ts'
 import type { Emit } from './events.ts'
 import type { ChatLimits } from './limits.ts'
@@ -123,8 +123,9 @@ async function reply(work: Work, before: ChatState): Promise<Reply> {
 async function askWhatWaits({ deps, ctx, speech }: Work, calls: readonly Call[]) {
   if (calls.length === 0) return undefined
   const text = speech.say(askToConfirm(calls, await titlesOf(ctx, calls)))
-  const token = await deps.confirmations.issue({ userId: ctx.actor.userId, calls })
-  return { text, state: { confirmation: { token, calls: [...calls] } } }
+  const packed = packCalls(calls)
+  const token = await deps.confirmations.issue({ userId: ctx.actor.userId, calls: packed })
+  return { text, state: { confirmation: { token, calls: packed } } }
 }
 
 /** The texts of an answer, in order: emitted now, and kept for its end. */

@@ -1,12 +1,11 @@
 // A yes or a no to what the server asked. The server alone reads it and runs exactly the calls it asked about: no model is between.
-import { randomUUID } from 'node:crypto'
 import type { Confirmations } from '../../shared/identity/confirmations.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
-import { getTodo } from '../../shared/operations/todos.ts'
 import type { Journal } from './journal.ts'
-import { isUnknown } from './outcome.ts'
+import { findTodo } from './lookup.ts'
+import { runInPages } from './pages.ts'
 import type { ChatState } from './state.ts'
-import { tellDone } from './told.ts'
+import { namedAmong, tellDone, tellUndone } from './told.ts'
 import type { Call, Toolbox } from './toolbox.ts'
 
 const YES =
@@ -17,6 +16,31 @@ const NO =
 export const isYes = (message: string) => YES.test(message.trim())
 export const isNo = (message: string) => NO.test(message.trim())
 
+/**
+ * Calls in a row that differ in their todo alone, as one that has all the ids: thousands are kept and proven in that form.
+ * `unpackCalls` gives the same calls in the same order.
+ */
+export function packCalls(calls: readonly Call[]): Call[] {
+  const packed: { call: Call; ids: unknown[]; rest: string }[] = []
+  for (const call of calls) {
+    const { todo_id, ...others } = call.arguments
+    const rest = JSON.stringify([call.name, others])
+    const last = packed.at(-1)
+    if (last?.rest === rest) last.ids.push(todo_id)
+    else packed.push({ call, ids: [todo_id], rest })
+  }
+  return packed.map(({ call, ids }) => (ids.length === 1 ? call : { name: call.name, arguments: { ...call.arguments, todo_id: ids } }))
+}
+
+export function unpackCalls(packed: readonly Call[]): Call[] {
+  return packed.flatMap((call) => {
+    const { todo_id } = call.arguments
+    return Array.isArray(todo_id)
+      ? todo_id.map((id: unknown) => ({ name: call.name, arguments: { ...call.arguments, todo_id: id } }))
+      : [call]
+  })
+}
+
 type Deps = { ctx: UserContext; journal: Journal; toolbox: Toolbox; confirmations: Confirmations }
 
 /** The answer to a message that says yes or no to what the last answer asked; undefined when it says anything else. */
@@ -25,32 +49,24 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
   if (isNo(message)) return 'All right: nothing was changed.'
   if (!isYes(message)) return undefined
   const { ctx, journal, toolbox, confirmations } = deps
-  const { token, calls } = confirmation
-  if (!(await confirmations.confirms(token, { userId: ctx.actor.userId, calls })))
+  const { token, calls: packed } = confirmation
+  if (!(await confirmations.confirms(token, { userId: ctx.actor.userId, calls: packed })))
     return 'Too much time has passed since I asked: nothing was changed. Please say again what you would like.'
 
+  const calls = unpackCalls(packed)
   const titles = await titlesOf(ctx, calls)
-  const reads = calls.map((call) => toolbox.read(`call_${randomUUID()}`, call.name, call.arguments))
-  const stored = reads.map(({ call }) => call)
-  const row = await journal.add('assistant', { calls: stored })
-  await toolbox.run(reads, () => journal.fill(row, { calls: stored }), { confirmed: true })
-  const failed = stored.filter((call) => call.is_error && !isUnknown(call)).length
-  return [
-    tellDone(stored, titles),
-    ...(failed > 0 ? [`${failed} of ${stored.length} could not be done: they may be gone already.`] : []),
-  ].join(' ')
+  const ran = await runInPages({ ctx, journal, toolbox }, calls, true)
+  return [tellDone(ran, titles), ...tellUndone(ran, calls.length)].join(' ')
 }
 
-/** The titles of the todos that calls are about, by their ids as the calls spell them; one that is gone has none. */
+/** The titles that a sentence about these calls names, by the ids as the calls spell them; a todo that is gone has none. */
 export async function titlesOf(ctx: UserContext, calls: readonly Call[]): Promise<Map<string, string>> {
-  const ids = calls.map(({ arguments: given }) => String(given.todo_id))
+  const ids = namedAmong(calls).map(({ arguments: given }) => String(given.todo_id))
   const titled = await Promise.all(
-    ids.map(async (todo_id) =>
-      getTodo(ctx, { todo_id }).then(
-        ({ title }): [string, string][] => [[todo_id, title]],
-        () => [],
-      ),
-    ),
+    ids.map(async (id): Promise<[string, string][]> => {
+      const todo = await findTodo(ctx, id)
+      return todo ? [[id, todo.title]] : []
+    }),
   )
   return new Map(titled.flat())
 }

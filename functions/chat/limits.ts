@@ -12,6 +12,8 @@ export const chatLimits = {
    * the milliseconds that any answer waits until it is stored.
    */
   endingMs: 4_500,
+  /** Milliseconds for the calls of “everything”: the rest of `timeMs` is for the answer. */
+  manyMs: 45_000,
   /** Times the model is asked. */
   turns: 8,
   /** Tools called. */

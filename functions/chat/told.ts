@@ -1,5 +1,6 @@
 // What was done, in words: told after a confirmation, and whenever something ends before its time.
 import type { StoredCall } from '../../shared/operations/conversations.ts'
+import { oneLine } from '../../shared/operations/text.ts'
 import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
 import { isUnknown } from './outcome.ts'
 import type { Call } from './toolbox.ts'
@@ -7,14 +8,34 @@ import type { Call } from './toolbox.ts'
 /** Titles named in one sentence before the rest is only counted. */
 const NAMED = 10
 
-/** The todos that results have told of, by id. */
+/** What a result says about a todo: enough to name it. */
+export type Outcome = Pick<Todo, 'id' | 'title' | 'completed'>
+
+/** Read without a schema: an answer may have 10,000 results, and all of them are our own. */
+export function outcomeOf(result: unknown): Outcome | undefined {
+  if (result === null || typeof result !== 'object' || !('id' in result && 'title' in result && 'completed' in result)) return undefined
+  const { id, title, completed } = result
+  return typeof id === 'string' && typeof title === 'string' && typeof completed === 'boolean' ? { id, title, completed } : undefined
+}
+
+/** The titles of the todos in results, by id. */
 export function titlesIn(calls: readonly StoredCall[]): Map<string, string> {
-  return new Map(calls.flatMap(({ result }) => todosIn(result)).map(({ id, title }) => [id, title]))
+  const titles = new Map<string, string>()
+  for (const { result } of calls) {
+    const listed: unknown = result !== null && typeof result === 'object' && 'todos' in result ? result.todos : undefined
+    for (const part of Array.isArray(listed) ? listed : [result]) {
+      const todo = outcomeOf(part)
+      if (todo) titles.set(todo.id, todo.title)
+    }
+  }
+  return titles
 }
 
 export function todosIn(result: unknown): Todo[] {
-  const todo = Todo.safeParse(result)
-  if (todo.success) return [todo.data]
+  if (outcomeOf(result)) {
+    const todo = Todo.safeParse(result)
+    return todo.success ? [todo.data] : []
+  }
   return TodoPage.safeParse(result).data?.todos ?? []
 }
 
@@ -44,37 +65,73 @@ export const mayHaveChanged = (calls: readonly StoredCall[]) =>
 
 /** Calls that write, as `added “Milk”; deleted “Bread” and “Eggs”`; empty when there are none. */
 function phrasesOf(calls: readonly StoredCall[], titles: ReadonlyMap<string, string>): string {
-  const phrases = new Map<string, string[]>()
+  const phrases = new Map<string, (string | undefined)[]>()
   for (const call of calls) {
     const verb = pastTense(call)
     if (!verb) continue
     const { title: given, todo_id } = call.arguments
-    const title = todosIn(call.result)[0]?.title ?? titles.get(String(todo_id ?? '')) ?? (typeof given === 'string' ? given : undefined)
-    phrases.set(verb, [...(phrases.get(verb) ?? []), title === undefined ? 'a todo' : quoted(title)])
+    const title = outcomeOf(call.result)?.title ?? titles.get(String(todo_id ?? '')) ?? (typeof given === 'string' ? given : undefined)
+    phrases.set(verb, phrases.get(verb) ?? [])
+    phrases.get(verb)?.push(title)
   }
-  return [...phrases].map(([verb, named]) => `${verb} ${enumerate(named)}`).join('; ')
+  const counted = (named: readonly (string | undefined)[]) => {
+    const isLong = named.length > NAMED && named.some((title) => title !== undefined)
+    return `${isLong ? `${named.length} todos: ` : ''}${enumerate(named)}`
+  }
+  return [...phrases].map(([verb, named]) => `${verb} ${counted(named)}`).join('; ')
 }
 
-/** A question about calls that wait, such as `This would delete “Bread” and “Eggs”. Shall I? (yes/no)` */
+/** What did not work, and why, in words; empty when all of it did. `of` is how many calls were to run. */
+export function tellUndone(calls: readonly StoredCall[], of: number): string[] {
+  const failed = calls.filter((call) => call.is_error && !isUnknown(call))
+  const reasons = [...new Set(failed.map(({ result }) => reasonOf(result)))].slice(0, REASONS)
+  const left = of - calls.length
+  return [
+    ...(failed.length > 0 ? [`${failed.length} of ${of} could not be done: ${reasons.join(' ')}`] : []),
+    ...(left > 0 ? [`${left} of ${of} are not done yet, because this took too long. Say it again to go on.`] : []),
+  ]
+}
+
+/** Different reasons that one answer gives. */
+const REASONS = 3
+export const reasonOf = (result: unknown) =>
+  result !== null && typeof result === 'object' && 'error' in result ? String(result.error) : ''
+
+/** A question about calls that wait, such as `This would delete 2 todos: “Bread” and “Eggs”. Shall I? (yes/no)` */
 export function askToConfirm(calls: readonly Call[], titles: ReadonlyMap<string, string>): string {
-  const phrases = new Map<string, string[]>()
-  for (const { name, arguments: given } of calls) {
-    const verb = name === 'delete_task' ? 'delete' : Object.keys(given).some((key) => !ENDING.has(key)) ? 'complete and change' : 'complete'
-    const title = titles.get(String(given.todo_id))
-    phrases.set(verb, [...(phrases.get(verb) ?? []), title === undefined ? 'a todo' : quoted(title)])
-  }
-  const all = [...phrases].map(([verb, named]) => `${verb} ${named.length} ${named.length === 1 ? 'todo' : 'todos'}: ${enumerate(named)}`)
+  const all = [...byVerb(calls)].map(([verb, group]) => {
+    const named = group.map(({ arguments: given }) => titles.get(String(given.todo_id)))
+    return `${verb} ${named.length} ${named.length === 1 ? 'todo' : 'todos'}: ${enumerate(named)}`
+  })
   return `This would ${all.join('; and ')}. Nothing of it is done yet. Shall I go ahead? (yes / no)`
+}
+
+/** The calls whose todos a question or an answer about them all names. */
+export const namedAmong = (calls: readonly Call[]): Call[] => [...byVerb(calls).values()].flatMap((group) => group.slice(0, NAMED))
+
+function byVerb(calls: readonly Call[]): Map<string, Call[]> {
+  const groups = new Map<string, Call[]>()
+  for (const call of calls) {
+    const changes = Object.keys(call.arguments).some((key) => !ENDING.has(key))
+    const verb = call.name === 'delete_task' ? 'delete' : changes ? 'complete and change' : 'complete'
+    groups.set(verb, groups.get(verb) ?? [])
+    groups.get(verb)?.push(call)
+  }
+  return groups
 }
 
 /** What a call needs that completes a todo and nothing else. */
 const ENDING = new Set(['todo_id', 'completed'])
 
-export const quoted = (title: string) => `“${title}”`
+export const quoted = (title: string) => `“${oneLine(title)}”`
 
-export function enumerate(items: readonly string[], and = 'and'): string {
-  const named = items.length > NAMED ? [...items.slice(0, NAMED), `${items.length - NAMED} more`] : items
-  return named.length < 2 ? named.join('') : `${named.slice(0, -1).join(', ')} ${and} ${named.at(-1)}`
+/** Titles as “A”, “B” and 3 more: as many as a sentence names, and of those whose title is known. */
+export function enumerate(titles: readonly (string | undefined)[]): string {
+  const known = titles.filter((title) => title !== undefined).slice(0, NAMED)
+  const rest = titles.length - known.length
+  if (known.length === 0) return rest === 1 ? 'a todo' : `${rest} todos`
+  const parts = [...known.map(quoted), ...(rest > 0 ? [`${rest} more`] : [])]
+  return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
 }
 
 function pastTense({ name, arguments: given, result }: StoredCall): string | undefined {
@@ -84,7 +141,7 @@ function pastTense({ name, arguments: given, result }: StoredCall): string | und
     case 'delete_task':
       return 'deleted'
     case 'complete_task':
-      return todosIn(result)[0]?.completed === false ? 'reopened' : 'completed'
+      return (outcomeOf(result)?.completed ?? given.completed) === false ? 'reopened' : 'completed'
     case 'update_task':
       return given.completed === true ? 'completed' : 'changed'
     case 'list_tasks':

@@ -3,6 +3,7 @@ import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/serv
 import type { ReadResourceResult } from '@modelcontextprotocol/sdk/types.js'
 import { AppError } from '../../shared/errors.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import { oneLine } from '../../shared/operations/text.ts'
 import { ListTodos, TodoRef } from '../../shared/operations/todo-schemas.ts'
 import { getTodo, listTodos } from '../../shared/operations/todos.ts'
 import { wallClock, zoneOf } from '../../shared/operations/zone.ts'
@@ -61,7 +62,7 @@ const contents = (uri: string, value: unknown): ReadResourceResult => ({ content
 
 async function recent(ctx: UserContext) {
   const { todos } = await listTodos(ctx, ListTodos.parse({ status: 'pending', limit: FEW }))
-  return { resources: todos.map(({ id, title }) => ({ uri: `${ITEM}${id}`, name: title })) }
+  return { resources: todos.map(({ id, title }) => ({ uri: `${ITEM}${id}`, name: oneLine(title) })) }
 }
 
 /** Ids that begin with what was typed, or whose todos contain it. */

@@ -2,6 +2,7 @@
 // text, because that is data to a model and never an instruction.
 import type { z } from 'zod'
 import type { AppError } from '../../shared/errors.ts'
+import { inJson } from '../../shared/operations/text.ts'
 import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
 import type { Tool } from '../../shared/operations/tools.ts'
 
@@ -9,11 +10,11 @@ import type { Tool } from '../../shared/operations/tools.ts'
 export function inWords({ spec }: Tool, output: unknown): string {
   if (spec.output === (Todo as z.ZodObject)) return todoInWords(Todo.parse(output))
   if (spec.output === (TodoPage as z.ZodObject)) return pageInWords(TodoPage.parse(output))
-  return JSON.stringify(output)
+  return inJson(output)
 }
 
 export function todoInWords(todo: Todo): string {
-  return todo.description === null ? lineOf(todo) : `${lineOf(todo)}\n  description: ${JSON.stringify(todo.description)}`
+  return todo.description === null ? lineOf(todo) : `${lineOf(todo)}\n  description: ${inJson(todo.description)}`
 }
 
 export function pageInWords({ todos, next_cursor }: z.output<typeof TodoPage>): string {
@@ -23,16 +24,13 @@ export function pageInWords({ todos, next_cursor }: z.output<typeof TodoPage>): 
   )
 }
 
-/** Texts of a user are in JSON's quotes, so that no line break in one begins a line of its own. */
+/** A user's texts are JSON strings without line breaks of any kind: none begins a line of its own. */
 function lineOf({ id, title, completed, priority, tags, due_date, due_time, time_zone }: Todo): string {
   const due = [due_date, due_time, due_date && time_zone].filter(Boolean).join(' ')
-  const facts = [
-    `id=${id}`,
-    priority && `priority=${priority}`,
-    due && `due=${due}`,
-    tags.length > 0 && `tags=${JSON.stringify(tags)}`,
-  ].filter(Boolean)
-  return `[${completed ? 'x' : ' '}] ${JSON.stringify(title)} ${facts.join(' ')}`
+  const facts = [`id=${id}`, priority && `priority=${priority}`, due && `due=${due}`, tags.length > 0 && `tags=${inJson(tags)}`].filter(
+    Boolean,
+  )
+  return `[${completed ? 'x' : ' '}] ${inJson(title)} ${facts.join(' ')}`
 }
 
 /** A failure, and what to try next. `reference` is where the log has it. */

@@ -14,6 +14,15 @@ export function verbatim(min: number, max: number) {
   return bounded(z.string(), min, max)
 }
 
+/** A user's text inside a line of ours: control characters and line separators become spaces, so that it cannot begin a line. */
+export const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+
+/** A user's text as JSON, for models: without loss, and without any character that some reader takes for a line break. */
+export function inJson(value: unknown): string {
+  const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(value).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, escaped)
+}
+
 function bounded(schema: z.ZodString, min: number, max: number) {
   return schema
     .refine((value) => value.isWellFormed() && !value.includes('\0'), 'must not contain NUL or lone surrogates')

@@ -17,7 +17,19 @@ export async function zoneOf({ db, actor }: UserContext, said: string | undefine
 
 /** A moment as a wall clock in the zone shows it: the fields of a date in UTC. */
 export function wallClock(moment: Date, timeZone: string): Date {
-  const parts = new Intl.DateTimeFormat('en-US', {
+  const parts = formatIn(timeZone).formatToParts(moment)
+  const field = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((part) => part.type === type)?.value)
+  return new Date(Date.UTC(field('year'), field('month') - 1, field('day'), field('hour'), field('minute'), field('second')))
+}
+
+/** Making a format takes ten times as long as using it; there are some 600 zones, and more spellings of them. */
+const MOST = 600
+const formats = new Map<string, Intl.DateTimeFormat>()
+function formatIn(timeZone: string): Intl.DateTimeFormat {
+  const known = formats.get(timeZone)
+  if (known) return known
+  if (formats.size >= MOST) formats.clear()
+  const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',
     year: 'numeric',
@@ -26,7 +38,7 @@ export function wallClock(moment: Date, timeZone: string): Date {
     hour: 'numeric',
     minute: 'numeric',
     second: 'numeric',
-  }).formatToParts(moment)
-  const field = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((part) => part.type === type)?.value)
-  return new Date(Date.UTC(field('year'), field('month') - 1, field('day'), field('hour'), field('minute'), field('second')))
+  })
+  formats.set(timeZone, format)
+  return format
 }

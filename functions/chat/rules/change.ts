@@ -1,13 +1,13 @@
 // Completing, reopening, deleting and changing what is there.
 import { UNCONFIRMED_ENDINGS } from '../../../shared/operations/endings.ts'
-import type { Todo } from '../../../shared/operations/todo-schemas.ts'
 import { enumerate, quoted } from '../told.ts'
+import type { Call } from '../toolbox.ts'
 import { add } from './add.ts'
 import type { Intent } from './intent.ts'
-import { ask, fieldsOf, run, type Said, type Scene, targetsOf } from './run.ts'
+import { ask, fieldsOf, run, runMany, type Said, type Scene, targetsOf } from './run.ts'
 import { type Moment, type Slots, takeSlots } from './slots.ts'
 import { isEvery, type Target } from './targets.ts'
-import { changed } from './wording.ts'
+import { changed, MAX_AT_ONCE, type Match } from './wording.ts'
 
 /** Completes, reopens or deletes. */
 export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complete' | 'reopen' | 'delete' }>, said: Said): Promise<string> {
@@ -17,8 +17,9 @@ export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complet
     return add(scene, said.clause, false, said)
   const target = await targetsOf(scene, said, intent.target, kind)
   if (target.kind === 'none' && weak && kind === 'delete') return add(scene, said.clause, false, said)
-  if (target.kind === 'none') return weak ? `${target.why} If it is something to do, say “add ${said.unmask(said.clause)}”.` : target.why
-  if (target.kind === 'which') return ask(scene, said, target.candidates)
+  if (target.kind === 'none')
+    return weak ? `${target.why} If it is something to do, say ${quoted(`add ${said.unmask(said.clause)}`)}.` : target.why
+  if (target.kind === 'which') return ask(scene, said, target)
   const calls = target.todos.map(({ id }) =>
     kind === 'delete'
       ? { name: 'delete_task', arguments: { todo_id: id } }
@@ -26,16 +27,23 @@ export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complet
   )
   const waits = kind === 'delete' ? calls.length > 1 || scene.asksBeforeDeleting : kind === 'complete' && calls.length > UNCONFIRMED_ENDINGS
   if (waits && !scene.ctx.actor.readOnly) {
-    scene.waiting.push(...calls)
-    return ''
+    for (const call of calls) scene.waiting.push(call)
+    return target.complete ? '' : BEYOND
   }
   if (kind === 'reopen' && target.todos.every(({ completed }) => !completed))
-    return `${enumerate(target.todos.map(({ title }) => quoted(title)))} is not done: there is nothing to reopen.`
-  const { done, todos, errors } = await run(scene, calls)
+    return `${enumerate(target.todos.map(({ title }) => title))} is not done: there is nothing to reopen.`
+  if (calls.length > MAX_AT_ONCE && !scene.ctx.actor.readOnly) return together(await runMany(scene, calls, target.todos), target)
+  const { done, todos, errors } = await run(scene, tried(scene, calls))
   const ended = kind === 'delete' ? target.todos.filter(({ id }) => done.some((call) => call.arguments.todo_id === id)) : todos
   const verb = { complete: 'Completed', reopen: 'Reopened', delete: 'Deleted' }[kind]
   return [...(ended.length > 0 ? [changed(verb, ended)] : []), ...errors].join('\n')
 }
+
+const BEYOND = 'You have more such todos than I can reach with one message: say it again afterwards for the rest.'
+const together = (text: string, { complete }: Extract<Target, { kind: 'found' }>) => (complete ? text : `${text}\n${BEYOND}`)
+
+/** A read-only token fails at the first of many calls as it would at all of them. */
+const tried = ({ ctx }: Scene, calls: readonly Call[]) => (ctx.actor.readOnly ? calls.slice(0, 1) : calls)
 
 /** Changes what a clause's slots say. */
 export async function change(scene: Scene, text: string, weak: boolean, said: Said): Promise<string> {
@@ -46,7 +54,7 @@ export async function change(scene: Scene, text: string, weak: boolean, said: Sa
     if (target && title) return update(scene, said, target, () => ({ title: said.unmask(title) }), 'Renamed it to')
     return weak
       ? add(scene, said.clause, false, said)
-      : `What shall I change about “${said.unmask(text)}”? If it is something to do, say “add ${said.unmask(said.clause)}”.`
+      : `What shall I change about ${quoted(said.unmask(text))}? If it is something to do, say ${quoted(`add ${said.unmask(said.clause)}`)}.`
   }
   const target = await targetsOf(scene, said, reference, 'change')
   if (target.kind === 'none' && weak) return add(scene, said.clause, false, said)
@@ -69,7 +77,7 @@ async function readChange(text: string, moment: Moment): Promise<{ slots: Slots;
 }
 
 /** A time alone moves a todo within its day. */
-const keepDay = (when: NonNullable<Slots['when']>, { due_date }: Todo) =>
+const keepDay = (when: NonNullable<Slots['when']>, { due_date }: Match) =>
   when.daySaid || due_date === null ? when : { ...when, date: due_date }
 
 /** Changes every todo that is meant. */
@@ -77,15 +85,14 @@ export async function update(
   scene: Scene,
   said: Said,
   of: string | Target,
-  changes: (todo: Todo) => Record<string, unknown>,
+  changes: (todo: Match) => Record<string, unknown>,
   verb = 'Changed',
 ): Promise<string> {
   const target = typeof of === 'string' ? await targetsOf(scene, said, of, 'change') : of
   if (target.kind === 'none') return target.why
-  if (target.kind === 'which') return ask(scene, said, target.candidates)
-  const { todos, errors } = await run(
-    scene,
-    target.todos.map((todo) => ({ name: 'update_task', arguments: { todo_id: todo.id, ...changes(todo) } })),
-  )
+  if (target.kind === 'which') return ask(scene, said, target)
+  const calls = target.todos.map((todo) => ({ name: 'update_task', arguments: { todo_id: todo.id, ...changes(todo) } }))
+  if (calls.length > MAX_AT_ONCE && !scene.ctx.actor.readOnly) return together(await runMany(scene, calls, target.todos), target)
+  const { todos, errors } = await run(scene, tried(scene, calls))
   return [...(todos.length > 0 ? [changed(verb, todos)] : []), ...errors].join('\n')
 }

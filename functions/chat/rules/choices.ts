@@ -2,8 +2,12 @@
 import type { Named } from '../state.ts'
 import { ordinalsIn } from './ordinals.ts'
 
+/** Characters of a choice: a title, and what is said around it. */
+const LONGEST = 400
+
 /** The candidates that a message chooses; undefined when it says something else. */
 export function chosenFrom(candidates: readonly Named[], message: string): Named[] | undefined {
+  if (message.length > LONGEST) return undefined
   const said = message
     .trim()
     .toLowerCase()

@@ -13,8 +13,12 @@ const PREPOSITION =
 const LEADS = /\b(?:due|by|on|at|for|until|till|before|after|to|this|next|from)\s*$/i
 const MONTHS = 'jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec'
 
+/** Characters of a clause that are searched for a moment: twice what a title may have. */
+const MAX_DATED = 500
+
 /** Takes the moment out of a clause; the rest is what the clause says besides. */
 export async function takeWhen(text: string, now: Date, zone: Zone): Promise<Found> {
+  if (text.length > MAX_DATED) return { when: undefined, rest: text }
   const wall = wallClock(now, zone.name)
   const prepared = spellOut(text, wall)
   const { parse } = await import('chrono-node/en')
@@ -40,6 +44,18 @@ export function dayAfter(date: string, days: number): string {
 export function today(now: Date, zone: Zone): string {
   return wallClock(now, zone.name).toISOString().slice(0, 10)
 }
+
+/** A day such as `Fri, 15 Jan 2027`. */
+export function dayInWords(date: string): string {
+  return DAY_IN_WORDS.format(new Date(`${date}T00:00:00Z`))
+}
+const DAY_IN_WORDS = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  timeZone: 'UTC',
+})
 
 export const tidy = (text: string) =>
   text

@@ -1,7 +1,7 @@
 // Which todos a description means ("overdue", "my completed #home tasks", "due this week about rent"): the input of list_tasks.
 import type { z } from 'zod'
 import type { ListTodos } from '../../../shared/operations/todo-schemas.ts'
-import { dayAfter, today } from './dates.ts'
+import { dayAfter, dayInWords, today } from './dates.ts'
 import { type Moment, takeSlots } from './slots.ts'
 
 export type Filter = {
@@ -12,6 +12,8 @@ export type Filter = {
   completed: { after: string | undefined; before: string | undefined } | undefined
   /** How to speak of them: "open", "completed" … */
   label: string
+  /** The time that was asked about, such as "due this week". */
+  period: string | undefined
 }
 
 const COMPLETED = /\b(?:completed?|finished|done|closed|checked off|ticked off|did i (?:do|finish|complete)|i did)\b/i
@@ -49,8 +51,8 @@ export async function filterOf(text: string, moment: Moment, unmask: (text: stri
   const urgent = /\b(?:urgent|important)\b/i.test(ranged.rest)
   const slots = await takeSlots(ranged.rest, moment)
   const overdue = OVERDUE.test(text)
-  const day = slots.when?.daySaid ? dayRange(ranged.rest, slots.when.date) : ranged.range
   const base = today(moment.now, moment.zone)
+  const { range: day, words } = slots.when?.daySaid ? dayRange(ranged.rest, slots.when.date, base) : ranged
   const said: Range = overdue ? { due_before: dayAfter(base, 1) } : (day ?? (/\bdue\b/i.test(text) ? { due_after: '0001-01-01' } : {}))
   const status = overdue || UNDONE.test(text) ? 'pending' : COMPLETED.test(text) ? 'completed' : ALL.test(text) ? undefined : 'pending'
   // "What did I finish today?" does not ask for what was due today.
@@ -59,6 +61,11 @@ export async function filterOf(text: string, moment: Moment, unmask: (text: stri
   const q = unmask(wordsOf(slots.rest))
   const priority = slots.priority ?? (urgent ? 'high' : undefined)
   const byDue = sort ?? (Object.keys(range).length > 0 ? 'due' : undefined)
+  function labelOf() {
+    if (overdue) return 'overdue'
+    if (status === 'completed') return asksWhenDone ? '' : 'completed'
+    return status === undefined || (words && !UNDONE.test(text)) ? '' : 'open'
+  }
   return {
     input: {
       ...(status ? { status } : {}),
@@ -69,8 +76,9 @@ export async function filterOf(text: string, moment: Moment, unmask: (text: stri
       ...(byDue ? { sort: byDue } : {}),
     },
     overdue,
-    completed: asksWhenDone ? { after: said.due_after, before: said.due_before } : undefined,
-    label: overdue ? 'overdue' : status === 'pending' ? 'open' : (status ?? ''),
+    completed: asksWhenDone ? { after: words === 'this week' ? dayBeforeWeek(base) : said.due_after, before: said.due_before } : undefined,
+    label: labelOf(),
+    period: overdue || !words ? undefined : `${asksWhenDone ? 'completed' : 'due'} ${words}`,
   }
 }
 
@@ -87,27 +95,34 @@ function wordsOf(rest: string): string {
 /** Spans of days that chrono has no word for. */
 function takeRange(text: string, { now, zone }: Moment) {
   const base = today(now, zone)
-  // Monday is the first day of a week (ISO 8601).
-  const weekday = (new Date(`${base}T00:00:00Z`).getUTCDay() + 6) % 7
+  const weekday = weekdayOf(base)
   const between = (first: number, end: number) => ({ due_after: dayAfter(base, first - 1), due_before: dayAfter(base, end) })
-  const spans: [RegExp, { due_after: string; due_before: string }][] = [
-    [/\btoday\s*(?:and|or|&)\s*tomorrow\b/i, between(0, 2)],
-    [/\b(?:this|the)\s+week(?:['’]s)?\b/i, between(0, 7 - weekday)],
-    [/\bnext\s+week(?:['’]s)?\b/i, between(7 - weekday, 14 - weekday)],
-    [/\b(?:this|the)\s+weekend\b/i, between(5 - weekday, 7 - weekday)],
-    [/\b(?:the\s+)?next\s+(?:7|seven)\s+days\b/i, between(0, 7)],
-    [/\btoday['’]?s?\b/i, between(0, 1)],
-    [/\btonight\b/i, between(0, 1)],
-    [/\btomorrow['’]?s?\b/i, between(1, 2)],
+  const spans: [pattern: RegExp, range: Range, words: string][] = [
+    [/\btoday\s*(?:and|or|&)\s*tomorrow\b/i, between(0, 2), 'today and tomorrow'],
+    [/\b(?:this|the)\s+week(?:['’]s)?\b/i, between(0, 7 - weekday), 'this week'],
+    [/\bnext\s+week(?:['’]s)?\b/i, between(7 - weekday, 14 - weekday), 'next week'],
+    [/\b(?:this|the)\s+weekend\b/i, between(5 - weekday, 7 - weekday), 'this weekend'],
+    [/\b(?:the\s+)?next\s+(?:7|seven)\s+days\b/i, between(0, 7), 'in the next 7 days'],
+    [/\btoday['’]?s?\b/i, between(0, 1), 'today'],
+    [/\btonight\b/i, between(0, 1), 'today'],
+    [/\btomorrow['’]?s?\b/i, between(1, 2), 'tomorrow'],
   ]
   const found = spans.find(([pattern]) => pattern.test(text))
-  if (!found || /\b(?:before|after|by|until)\s+\S+$/i.test(text)) return { rest: text, range: undefined }
-  return { rest: text.replace(found[0], ' '), range: found[1] }
+  if (!found || /\b(?:before|after|by|until)\s+\S+$/i.test(text)) return { rest: text, range: undefined, words: undefined }
+  const [pattern, range, words] = found
+  return { rest: text.replace(pattern, ' '), range, words }
 }
 
-function dayRange(text: string, date: string) {
-  if (/\bbefore\b/i.test(text)) return { due_before: date }
-  if (/\b(?:by|until|till)\b/i.test(text)) return { due_before: dayAfter(date, 1) }
-  if (/\b(?:after|since)\b/i.test(text)) return { due_after: date }
-  return { due_after: dayAfter(date, -1), due_before: dayAfter(date, 1) }
+/** Days since Monday, the first day of a week (ISO 8601). */
+const weekdayOf = (date: string) => (new Date(`${date}T00:00:00Z`).getUTCDay() + 6) % 7
+/** What is due this week lies ahead; what was done in it, behind. */
+const dayBeforeWeek = (date: string) => dayAfter(date, -1 - weekdayOf(date))
+
+function dayRange(text: string, date: string, base: string): { range: Range; words: string } {
+  const near = ['yesterday', 'today', 'tomorrow'].find((_, index) => dayAfter(base, index - 1) === date)
+  const day = near ?? dayInWords(date)
+  if (/\bbefore\b/i.test(text)) return { range: { due_before: date }, words: `before ${day}` }
+  if (/\b(?:by|until|till)\b/i.test(text)) return { range: { due_before: dayAfter(date, 1) }, words: `by ${day}` }
+  if (/\b(?:after|since)\b/i.test(text)) return { range: { due_after: date }, words: `after ${day}` }
+  return { range: { due_after: dayAfter(date, -1), due_before: dayAfter(date, 1) }, words: near ?? `on ${day}` }
 }

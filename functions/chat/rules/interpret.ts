@@ -1,10 +1,12 @@
 // The built-in interpreter: English sentences to calls, without a language model. Quotations are masked, the message is split into
 // clauses, each clause becomes an intent, its slots are read and its references looked up; then its calls run, clause after clause.
+import { setImmediate as breathe } from 'node:timers/promises'
 import type { UserContext } from '../../../shared/operations/operation.ts'
 import type { Zone } from '../../../shared/operations/zone.ts'
 import { isNo } from '../confirm.ts'
 import type { Journal } from '../journal.ts'
 import type { ChatState } from '../state.ts'
+import { quoted } from '../told.ts'
 import type { Call, Toolbox } from '../toolbox.ts'
 import { act } from './acts.ts'
 import { chosenFrom } from './choices.ts'
@@ -12,6 +14,7 @@ import { splitClauses } from './clauses.ts'
 import { type Intent, intentOf } from './intent.ts'
 import { maskQuotations } from './literal.ts'
 import { ordinalsIn } from './ordinals.ts'
+import { createReader } from './reader.ts'
 import { MAX_AT_ONCE, NOTHING, TOO_MUCH } from './wording.ts'
 
 export type Talk = { ctx: UserContext; journal: Journal; toolbox: Toolbox; zone: Zone; before: ChatState }
@@ -27,6 +30,7 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
   const scene = {
     ...talk,
     moment: { now: ctx.clock(), zone },
+    reader: createReader(ctx),
     state: { shown: before.shown, focus: before.focus } satisfies ChatState as ChatState,
     waiting: [] as Call[],
     asksBeforeDeleting: false,
@@ -44,23 +48,34 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
     lines.push(`Please choose one of the ${before.choice.candidates.length}, or say “never mind”.`)
   } else {
     const { text, unmask } = maskQuotations(message)
-    const clauses = text.length > MAX_TEXT ? [] : withoutSmallTalk(splitClauses(text))
+    const clauses = text.length > MAX_TEXT ? [] : splitClauses(text)
     if (text.length > MAX_TEXT || clauses.length > MAX_AT_ONCE) return { text: TOO_MUCH, state: scene.state, waiting: [] }
-    const intents = clauses.map(intentOf)
-    scene.asksBeforeDeleting = intents.filter(({ kind }) => kind === 'delete').length > 1
-    for (const [index, clause] of clauses.entries()) {
-      const intent: Intent = intents[index] ?? { kind: 'unclear' }
+    const wishes = withoutSmallTalk(await intentsOf(clauses))
+    scene.asksBeforeDeleting = wishes.filter(({ intent }) => intent.kind === 'delete').length > 1
+    for (const { clause, intent } of wishes) {
       // Only one question at a time can be answered.
-      if (scene.state.choice && 'target' in intent) lines.push(`I left out “${unmask(clause)}” for now.`)
+      if (scene.state.choice && 'target' in intent) lines.push(`I left out ${quoted(unmask(clause))} for now.`)
       else lines.push(await act(scene, intent, { clause, unmask, chosen: undefined }))
     }
-    if (clauses.length === 0) lines.push(await act(scene, { kind: 'help' }, { clause: text, unmask, chosen: undefined }))
+    if (wishes.length === 0) lines.push(await act(scene, { kind: 'help' }, { clause: text, unmask, chosen: undefined }))
   }
   return { text: lines.filter(Boolean).join('\n'), state: scene.state, waiting: scene.waiting }
 }
 
+type Wish = { clause: string; intent: Intent }
+
+async function intentsOf(clauses: readonly string[]): Promise<Wish[]> {
+  const wishes: Wish[] = []
+  for (const clause of clauses) {
+    // Patterns take some milliseconds over a long clause: other requests get their turn in between.
+    await breathe()
+    wishes.push({ clause, intent: intentOf(clause) })
+  }
+  return wishes
+}
+
 /** "Hi! Please add milk": a greeting needs no answer of its own beside something to do. */
-function withoutSmallTalk(clauses: readonly string[]): readonly string[] {
-  const wishes = clauses.filter((clause) => !['hello', 'thanks'].includes(intentOf(clause).kind))
-  return wishes.length > 0 ? wishes : clauses
+function withoutSmallTalk(all: readonly Wish[]): readonly Wish[] {
+  const wishes = all.filter(({ intent }) => !['hello', 'thanks'].includes(intent.kind))
+  return wishes.length > 0 ? wishes : all
 }

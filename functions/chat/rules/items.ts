@@ -36,7 +36,8 @@ export async function readItems(text: string, many: boolean, moment: Moment): Pr
   const described = DESCRIPTION.exec(text)
   const { heading, rest } = await takeHeading(described ? text.slice(0, described.index) : text, moment)
   const parts = await split(rest, many, moment)
-  const items = await Promise.all(parts.map(async (part) => ({ ...(await takeSlots(part, moment)), part })))
+  const items: (Slots & { part: string })[] = []
+  for (const part of parts) items.push({ ...(await takeSlots(part, moment)), part })
   const last = items.at(-1)
   // "milk, eggs and bread for tomorrow": what ends a list of things holds for all of it.
   const shared =
@@ -79,8 +80,9 @@ async function split(text: string, many: boolean, moment: Moment): Promise<strin
   // "buy milk, eggs and bread" is one errand; "buy milk, call mom" are two.
   const errand = !many && commas.length > 1 && ACTION.test(commas[0] ?? '') && !commas.slice(1).some((part) => ACTION.test(part))
   const parts = errand ? [text] : commas
-  const split = await Promise.all(parts.map((part) => splitAnd(part, many || (parts.length > 1 && part === parts.at(-1)), moment)))
-  return split.flat().filter((part) => part.trim() !== '')
+  const split: string[] = []
+  for (const part of parts) split.push(...(await splitAnd(part, many || (parts.length > 1 && part === parts.at(-1)), moment)))
+  return split.filter((part) => part.trim() !== '')
 }
 
 /** "milk, tomorrow, p1": what says nothing but a slot belongs to what stands before it. */
@@ -98,14 +100,16 @@ async function joinSlots(parts: string[], moment: Moment): Promise<string[]> {
 async function splitAnd(part: string, always: boolean, moment: Moment): Promise<string[]> {
   const halves = part.split(/\s+and\s+(?:also\s+)?/i)
   if (halves.length === 1) return halves
-  const joined: string[] = [halves[0] ?? '']
+  const [first = ''] = halves
+  const joined: string[] = [first]
+  let isDated = (await takeSlots(first, moment)).when !== undefined
   for (const half of halves.slice(1)) {
-    const before = joined.at(-1) ?? ''
-    const [left, right] = [await takeSlots(before, moment), await takeSlots(half, moment)]
-    const ownMoments = left.when !== undefined && right.when !== undefined && finish(right.rest) !== ''
-    const isNew = (always || ACTION.test(half) || ownMoments) && finish(right.rest) !== ''
+    const { when, rest } = await takeSlots(half, moment)
+    const ownMoments = isDated && when !== undefined
+    const isNew = (always || ACTION.test(half) || ownMoments) && finish(rest) !== ''
     if (isNew) joined.push(half)
-    else joined[joined.length - 1] = `${before} and ${half}`
+    else joined.push(`${joined.pop()} and ${half}`)
+    isDated = when !== undefined || (isDated && !isNew)
   }
   return joined
 }

@@ -1,9 +1,12 @@
 // Listing and counting.
-import { filterOf } from './filters.ts'
+import type { Todo } from '../../../shared/operations/todo-schemas.ts'
+import { type Filter, filterOf } from './filters.ts'
 import { ordinalsIn } from './ordinals.ts'
 import { named, run, type Said, type Scene, show } from './run.ts'
 import { isMeant, trimReference } from './targets.ts'
-import { counted, describe, listed, SHOWN } from './wording.ts'
+import { counted, type Finding, inFull, listed, SHOWN } from './wording.ts'
+
+type Page = Pick<Awaited<ReturnType<typeof show>>, 'todos' | 'cursor'>
 
 export async function list(scene: Scene, text: string, counts: boolean, { unmask }: Said): Promise<string> {
   const places = ordinalsIn(trimReference(text.replace(/^\s*about\b/i, '')), scene.state.shown.length)?.map(
@@ -14,7 +17,7 @@ export async function list(scene: Scene, text: string, counts: boolean, { unmask
       scene,
       places.map(({ id }) => ({ name: 'get_task', arguments: { todo_id: id } })),
     )
-    return [...todos.map((todo) => [describe(todo), ...(todo.description ? [todo.description] : [])].join('\n')), ...errors].join('\n')
+    return [...todos.map(inFull), ...errors].join('\n')
   }
   const filter = await filterOf(text, scene.moment, unmask)
   const { input } = filter
@@ -29,9 +32,21 @@ export async function list(scene: Scene, text: string, counts: boolean, { unmask
     }
   }
   if (answer.error) return answer.error
-  const todos = answer.todos.filter((todo) => isMeant(todo, filter, scene.moment))
-  if (counts) return counted(todos, filter, answer.more)
-  scene.state.shown = todos.slice(0, SHOWN).map(named)
-  scene.state.focus = todos.length === 1 ? todos.map(named) : []
-  return listed(todos, filter, answer.more)
+  const finding = await countAll(scene, answer, filter)
+  if (counts) return counted(finding, filter)
+  scene.state.shown = finding.first.map(named)
+  scene.state.focus = finding.count === 1 ? finding.first.map(named) : []
+  return listed(finding, filter)
+}
+
+/** What the first page of a list has, and the pages after it, which nobody needs to see as a call. */
+async function countAll({ reader, moment }: Scene, { todos, cursor }: Page, filter: Filter): Promise<Finding> {
+  const first: Todo[] = []
+  let count = 0
+  const add = (page: Todo[]) => {
+    for (const todo of page) if (isMeant(todo, filter, moment) && ++count <= SHOWN) first.push(todo)
+  }
+  add(todos)
+  const complete = cursor === undefined || (await reader.each({ ...filter.input, cursor }, add))
+  return { first, count, complete }
 }

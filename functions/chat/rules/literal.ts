@@ -3,9 +3,12 @@
 
 const FIRST = 0xe000
 const PRIVATE = /[\ue000-\uf8ff]/gu
-/** An apostrophe opens a quotation only where no word goes on, and closes one only where none begins. */
+/**
+ * An apostrophe opens a quotation only where no word goes on, and closes one only where none begins. No quotation contains its own opening
+ * mark, and one in apostrophes at most 20 of them: a mark without an end then costs a look at what follows up to the next one, no more.
+ */
 const QUOTATION =
-  /"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«([^»]*)»|`([^`]*)`|(?<![\p{L}\p{N}])['‘]([^'’\n]+(?:['’](?=[\p{L}\p{N}])[^'’\n]*)*)['’](?![\p{L}\p{N}])/gu
+  /"([^"]*)"|“([^“”]*)”|„([^„“”]*)[“”]|«([^«»]*)»|`([^`]*)`|(?<![\p{L}\p{N}])['‘]([^'‘’\n]+(?:['’](?=[\p{L}\p{N}])[^'‘’\n]*){0,20})['’](?![\p{L}\p{N}])/gu
 
 export type Masked = { text: string; unmask: (text: string) => string }
 

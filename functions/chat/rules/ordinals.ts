@@ -7,8 +7,12 @@ const CARDINALS: Record<string, number> = Object.fromEntries(
   'one two three four five six seven eight nine ten'.split(' ').map((word, index) => [word, index + 1]),
 )
 
+/** Characters of a reference to places. */
+const LONGEST = 200
+
 /** The places (from 1) that a reference names, if it names nothing else. `length` is that of the list: it says what "last" is. */
 export function ordinalsIn(reference: string, length: number): number[] | undefined {
+  if (reference.length > LONGEST) return undefined
   const text = reference
     .toLowerCase()
     .replace(/\b(?:the|tasks?|todos?|items?|ones?|numbers?|nos?\.?|nr\.?|entry|entries|option|please|both)(?![\p{L}\p{N}])/gu, ' ')

@@ -1,19 +1,21 @@
 // Running the calls of a clause, and what the clauses share: the scene that they play in, and the question which todo was meant.
 import { randomUUID } from 'node:crypto'
 import type { StoredCall } from '../../../shared/operations/conversations.ts'
-import type { Todo } from '../../../shared/operations/todo-schemas.ts'
-import { getTodo } from '../../../shared/operations/todos.ts'
+import { findTodo } from '../lookup.ts'
 import { isUnknown } from '../outcome.ts'
+import { runInPages } from '../pages.ts'
 import type { Named } from '../state.ts'
-import { tellUnknown, todosIn } from '../told.ts'
+import { reasonOf, tellDone, tellUndone, tellUnknown, todosIn } from '../told.ts'
 import type { Call } from '../toolbox.ts'
 import type { Talk } from './interpret.ts'
+import type { Reader } from './reader.ts'
 import type { Moment, Slots } from './slots.ts'
 import { findTargets, type Target } from './targets.ts'
 import { SHOWN, which } from './wording.ts'
 
 export type Scene = Talk & {
   moment: Moment
+  reader: Reader
   /** What this answer leaves behind. */
   state: Talk['before']
   /** Calls that wait for a yes. */
@@ -46,39 +48,44 @@ export async function run({ ctx, journal, toolbox, state }: Scene, calls: readon
   return { stored, done, todos, errors: [...errors, ...tellUnknown(stored)] }
 }
 
+/** Runs more calls than an answer can speak of one by one, about todos whose titles are known, and says what came of it. */
+export async function runMany(scene: Scene, calls: readonly Call[], known: readonly Named[]): Promise<string> {
+  const ran = await runInPages(scene, calls, false)
+  return [tellDone(ran, new Map(known.map(({ id, title }) => [id, title]))), ...tellUndone(ran, calls.length)].join(' ')
+}
+
 export async function show(scene: Scene, call: Call) {
   const { stored, todos, errors } = await run(scene, [call])
   const result = stored[0]?.result
-  const more = result !== null && typeof result === 'object' && 'next_cursor' in result && result.next_cursor !== null
-  return { todos, more, error: errors[0] }
+  const next = result !== null && typeof result === 'object' && 'next_cursor' in result ? result.next_cursor : null
+  return { todos, cursor: typeof next === 'string' ? next : undefined, error: errors[0] }
 }
 
-const reasonOf = (result: unknown) => (result !== null && typeof result === 'object' && 'error' in result ? String(result.error) : '')
 export const named = ({ id, title }: Named): Named => ({ id, title })
 
 /** The todos that a clause is about: those that were chosen when it was asked about, or those that its reference means. */
 export async function targetsOf(
-  scene: Scene,
+  scene: Pick<Scene, 'ctx' | 'moment' | 'reader' | 'state'>,
   { unmask, chosen }: Said,
   reference: string,
   kind: 'complete' | 'reopen' | 'delete' | 'change',
 ): Promise<Target> {
-  const { ctx, moment, state } = scene
+  const { ctx, moment, reader, state } = scene
   if (chosen) {
-    const found = await Promise.all(chosen.map(({ id }) => getTodo(ctx, { todo_id: id }).catch(() => undefined)))
+    const found = await Promise.all(chosen.map(({ id }) => findTodo(ctx, id)))
     const todos = found.filter((todo) => todo !== undefined)
-    return todos.length > 0 ? { kind: 'found', todos } : { kind: 'none', why: 'It is gone already.' }
+    return todos.length > 0 ? { kind: 'found', todos, complete: true } : { kind: 'none', why: 'It is gone already.' }
   }
   const status = kind === 'reopen' ? 'completed' : 'pending'
-  return findTargets({ ctx, moment, state, unmask, status, every: kind === 'delete' ? undefined : status }, reference)
+  return findTargets({ ctx, reader, moment, state, unmask, status, every: kind === 'delete' ? undefined : status }, reference)
 }
 
 /** Asks which one was meant; the next message may choose. */
-export function ask(scene: Scene, { clause, unmask }: Said, candidates: readonly Todo[]): string {
+export function ask(scene: Scene, { clause, unmask }: Said, { candidates, count, complete }: Extract<Target, { kind: 'which' }>): string {
   const offered = candidates.slice(0, SHOWN).map(named)
   scene.state.shown = offered
   scene.state.choice = { clause: unmaskQuoted(clause, unmask), candidates: offered }
-  return which(candidates)
+  return which({ first: candidates, count, complete })
 }
 
 /** The clause as it was said: with its quotations in quotation marks again. */

@@ -1,5 +1,6 @@
 // Step 5: what a clause says besides its words: tags, priority, day and time. Each is taken out of the text; the rest is a title or a
 // reference.
+import { setImmediate as breathe } from 'node:timers/promises'
 import type { priorities } from '../../../shared/operations/todo-schemas.ts'
 import type { Zone } from '../../../shared/operations/zone.ts'
 import { takeWhen, tidy, type When } from './dates.ts'
@@ -57,7 +58,9 @@ const TAGGED = new RegExp(
 )
 const HASHTAG = /(?<![\p{L}\p{N}&])#([\p{L}\p{N}_][\p{L}\p{N}_-]*)/gu
 
+/** Reads the slots of a clause, after other requests have had their turn: looking for a date takes some milliseconds. */
 export async function takeSlots(text: string, { now, zone }: Moment): Promise<Slots> {
+  await breathe()
   const tagged = takeTags(text)
   const ranked = takePriority(tagged.rest)
   const { when, rest } = await takeWhen(ranked.rest, now, zone)

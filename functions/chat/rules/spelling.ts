@@ -74,31 +74,51 @@ function correct(word: string, lexicon: readonly string[]): string {
   const known = Object.hasOwn(KNOWN, lower) ? KNOWN[lower] : undefined
   if (known) return known
   if (lower.length < 4) return word
-  return lexicon.find((candidate) => isSlip(lower, candidate)) ?? word
+  return lexicon.find((candidate) => isTypo(lower, candidate)) ?? word
 }
 
 /** One letter too many, too few, wrong or swapped; in a word of four letters only swapped ones; in a long word two slips. */
-function isSlip(word: string, meant: string): boolean {
-  if (meant.length < 4 || Math.abs(word.length - meant.length) > 2) return false
-  if (meant.length === 4)
-    return word.length === 4 && [...word].sort().join('') === [...meant].sort().join('') && distance(word, meant) === 1
-  return distance(word, meant) <= (meant.length >= 8 ? 2 : 1)
+function isTypo(word: string, meant: string): boolean {
+  if (meant.length < 4) return false
+  if (meant.length === 4) return word.length === 4 && [...word].sort().join('') === [...meant].sort().join('') && isSlip(word, meant)
+  return isWithin(meant.length >= 8 ? 2 : 1, word, meant)
 }
 
-/** Optimal string alignment: the Levenshtein distance in which a swap of neighbours counts as one. */
-export function distance(a: string, b: string): number {
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)]
-  const at = (row: number, column: number) => rows[row]?.[column] ?? 0
+/** Whether a word may have been meant to be another one; short words and numbers have to be right. */
+export function isSlip(said: string, word: string): boolean {
+  if (said.length < 4 || word.length < 4 || said.length > LONGEST || /\d/.test(said)) return false
+  return isWithin(said.length >= 8 ? 2 : 1, said, word)
+}
+/** Letters of the longest words that are compared letter by letter. */
+const LONGEST = 32
+
+/**
+ * Whether the distance of two words is at most `limit`: letters inserted, left out, replaced, or swapped with their neighbour (optimal
+ * string alignment). Looks only at what lies within `limit` of the diagonal, and stops where nothing below `limit` is left.
+ */
+export function isWithin(limit: number, a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > limit) return false
+  const far = limit + 1
+  const row = () => new Uint8Array(b.length + 1).fill(far)
+  let [beforeLast, last, current] = [row(), row().map((_, column) => Math.min(column, far)), row()]
+  const at = (cells: Uint8Array, column: number) => cells[column] ?? far
   for (let i = 1; i <= a.length; i++) {
-    rows[i] = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1
-      let best = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + cost)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, at(i - 2, j - 2) + 1)
-      rows[i]?.push(best)
+    current.fill(far)
+    if (i <= limit) current[0] = i
+    let least = at(current, 0)
+    for (let j = Math.max(1, i - limit); j <= Math.min(b.length, i + limit); j++) {
+      let best = Math.min(at(last, j) + 1, at(current, j - 1) + 1, at(last, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1), far)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, at(beforeLast, j - 2) + 1)
+      current[j] = best
+      least = Math.min(least, best)
     }
+    if (least > limit) return false
+    const spare = beforeLast
+    beforeLast = last
+    last = current
+    current = spare
   }
-  return at(a.length, b.length)
+  return at(last, b.length) <= limit
 }
 
 /** Days, states and the like, wherever they stand. */

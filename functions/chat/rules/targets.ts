@@ -2,21 +2,28 @@
 
 import type { UserContext } from '../../../shared/operations/operation.ts'
 import type { Todo } from '../../../shared/operations/todo-schemas.ts'
-import { ListTodos } from '../../../shared/operations/todo-schemas.ts'
-import { getTodo, listTodos } from '../../../shared/operations/todos.ts'
 import { wallClock } from '../../../shared/operations/zone.ts'
+import { findTodo } from '../lookup.ts'
 import type { ChatState, Named } from '../state.ts'
+import { quoted } from '../told.ts'
 import { today } from './dates.ts'
 import { type Filter, filterOf } from './filters.ts'
 import { isQuotation } from './literal.ts'
 import { ordinalsIn } from './ordinals.ts'
+import type { Reader } from './reader.ts'
 import type { Moment } from './slots.ts'
-import { distance } from './spelling.ts'
+import { MAX_AT_ONCE, type Match, SHOWN, TOO_MUCH } from './wording.ts'
 
-export type Target = { kind: 'found'; todos: Todo[] } | { kind: 'which'; candidates: Todo[] } | { kind: 'none'; why: string }
+export type Target =
+  /** `complete` is false when more than these are meant than one message can reach. */
+  | { kind: 'found'; todos: Match[]; complete: boolean }
+  /** The first that may be meant, and how many there are, or more. */
+  | { kind: 'which'; candidates: Match[]; count: number; complete: boolean }
+  | { kind: 'none'; why: string }
 
 export type Search = {
   ctx: UserContext
+  reader: Reader
   moment: Moment
   state: ChatState
   unmask: (text: string) => string
@@ -26,8 +33,6 @@ export type Search = {
   every: 'pending' | 'completed' | undefined
 }
 
-/** Candidates worth asking about, and todos that "all" may mean. */
-const MANY = 100
 const SINGLE = /^(?:it|that|this|this one|that one|the (?:same|task|todo|item|one)|(?:this|that) (?:task|todo|item))$/i
 const PLURAL =
   /^(?:them|those|these|both|them all|(?:all|both) of (?:them|those|these)|all (?:those|these)|(?:those|these) (?:tasks|todos|items|ones)?|(?:the )?(?:two|three) of them)$/i
@@ -68,10 +73,12 @@ export function trimReference(reference: string): string {
     .trim()
 }
 
-async function present({ ctx }: Search, named: readonly Named[]): Promise<Todo[]> {
-  const todos: Todo[] = []
+const found = (todos: Match[]): Target => ({ kind: 'found', todos, complete: true })
+
+async function present({ ctx }: Search, named: readonly Named[]): Promise<Match[]> {
+  const todos: Match[] = []
   for (const { id } of named) {
-    const todo = await getTodo(ctx, { todo_id: id }).catch(() => undefined)
+    const todo = await findTodo(ctx, id)
     if (todo) todos.push(todo)
   }
   return todos
@@ -80,12 +87,12 @@ async function present({ ctx }: Search, named: readonly Named[]): Promise<Todo[]
 async function one(search: Search, named: readonly Named[]): Promise<Target> {
   const todos = await present(search, named)
   if (todos.length === 0) return { kind: 'none', why: 'I do not know which todo you mean. Please name it.' }
-  return todos.length === 1 ? { kind: 'found', todos } : { kind: 'which', candidates: todos }
+  return todos.length === 1 ? found(todos) : { kind: 'which', candidates: todos, count: todos.length, complete: true }
 }
 
 async function several(search: Search, named: readonly Named[]): Promise<Target> {
   const todos = await present(search, named)
-  return todos.length > 0 ? { kind: 'found', todos } : { kind: 'none', why: 'I do not know which todos you mean. Please name them.' }
+  return todos.length > 0 ? found(todos) : { kind: 'none', why: 'I do not know which todos you mean. Please name them.' }
 }
 
 async function byPlace(search: Search, places: readonly number[]): Promise<Target> {
@@ -101,67 +108,125 @@ async function byPlace(search: Search, places: readonly number[]): Promise<Targe
 }
 
 async function every(search: Search, said: string): Promise<Target> {
-  const { ctx, moment, unmask } = search
+  const { reader, moment, unmask } = search
   const filter = await filterOf(said, moment, unmask)
-  const { input } = filter
+  const { q, ...others } = filter.input
   const named = /\b(?:completed|finished|done|pending|open|unfinished|overdue)\b/i.test(said)
-  const wanted = named ? input.status : search.every
-  const { todos } = await listTodos(ctx, ListTodos.parse({ ...input, status: wanted, limit: MANY }))
+  const status = named ? filter.input.status : search.every
+  const todos: Match[] = []
+  const keep = (page: Todo[]) => {
+    for (const todo of page) if (isMeant(todo, filter, moment)) todos.push(slim(todo))
+  }
+  let complete = await reader.each({ ...filter.input, status }, keep)
   // "All home tasks" may mean the tag.
-  const { q, ...others } = input
-  if (todos.length === 0 && q && !input.tag && !/\s/.test(q))
-    todos.push(...(await listTodos(ctx, ListTodos.parse({ ...others, tag: q.toLowerCase(), status: wanted, limit: MANY }))).todos)
-  const kept = todos.filter((todo) => isMeant(todo, filter, moment))
-  return kept.length > 0 ? { kind: 'found', todos: kept } : { kind: 'none', why: 'There are no such todos.' }
+  if (todos.length === 0 && q && !others.tag && !/\s/.test(q))
+    complete = await reader.each({ ...others, tag: q.toLowerCase(), status }, keep)
+  return todos.length > 0 ? { kind: 'found', todos, complete } : { kind: 'none', why: 'There are no such todos.' }
 }
+
+/** Without what may be long and is not needed. */
+const slim = ({ id, title, completed, completed_at, priority, tags, due_date, due_time, time_zone }: Todo): Match => ({
+  id,
+  title,
+  completed,
+  completed_at,
+  priority,
+  tags,
+  due_date,
+  due_time,
+  time_zone,
+})
 
 async function byWords(search: Search, said: string): Promise<Target> {
   const { unmask } = search
   const whole = await match(search, unmask(said), isQuotation(said))
-  if (whole.length === 1) return { kind: 'found', todos: whole }
-  if (whole.length > 1) return { kind: 'which', candidates: whole }
+  if (whole.kind !== 'none') return whole
   const parts = said
     .split(/\s*,\s*(?:and\s+)?|\s+and\s+/i)
     .map(trimReference)
     .filter(Boolean)
-  if (parts.length < 2) return { kind: 'none', why: `I found no todo like “${unmask(said)}”.` }
-  const todos: Todo[] = []
+  if (parts.length < 2) return whole
+  if (parts.length > MAX_AT_ONCE) return { kind: 'none', why: TOO_MUCH }
+  const todos = new Map<string, Match>()
+  let complete = true
   for (const part of parts) {
     const target = await findTargets(search, part)
     if (target.kind !== 'found') return target
-    todos.push(...target.todos)
+    complete &&= target.complete
+    for (const todo of target.todos) todos.set(todo.id, todo)
   }
-  return { kind: 'found', todos: [...new Map(todos.map((todo) => [todo.id, todo])).values()] }
+  return { kind: 'found', todos: [...todos.values()], complete }
 }
 
 const EMPTY = new Set('the a an my to for of on at in with and about task todo item one'.split(' '))
+/** Characters of a reference: more than a title may have, with what is said around it. */
+const MAX_REFERENCE = 400
+/** Words of a reference that are forgiven slips. */
+const MAX_SLIPPED = 12
 
 /** Todos whose titles hold all the words: the one with exactly this title, else all; else those that differ by a slip. */
-async function match(search: Search, said: string, exactly: boolean): Promise<Todo[]> {
-  const words = said
-    .toLowerCase()
-    .split(/[\s,.;:!?"“”]+/)
-    .filter(Boolean)
-  const terms = words.some((word) => !EMPTY.has(word)) ? words.filter((word) => !EMPTY.has(word)) : words
+async function match(search: Search, said: string, exactly: boolean): Promise<Target> {
+  const missing: Target = { kind: 'none', why: `I found no todo like ${quoted(said)}.` }
+  if (said.length > MAX_REFERENCE) return missing
+  const whole = said.toLowerCase()
+  const words = [...new Set(whole.split(/[\s,.;:!?"“”]+/).filter(Boolean))]
+  const meaning = words.filter((word) => !EMPTY.has(word))
+  const terms = meaning.length > 0 ? meaning : words
   const rarest = exactly ? said : (terms.toSorted((a, b) => b.length - a.length)[0] ?? said)
   for (const status of [search.status, 'all'] as const) {
-    const { todos } = await listTodos(search.ctx, ListTodos.parse({ status, q: rarest.slice(0, 255), limit: 500 }))
-    const inTitle = todos.filter(({ title }) => terms.every((term) => title.toLowerCase().includes(term)))
-    const exact = inTitle.filter(({ title }) => title.toLowerCase() === said.toLowerCase())
-    if (exact.length > 0) return exact
-    if (inTitle.length > 0) return inTitle
+    const exact = createFindings()
+    const inTitle = createFindings()
+    const complete = await search.reader.each({ status, q: rarest.slice(0, 255) }, (page) => {
+      for (const todo of page) {
+        const title = todo.title.toLowerCase()
+        if (title === whole) exact.add(todo)
+        else if (terms.every((term) => title.includes(term))) inTitle.add(todo)
+      }
+    })
+    const target = exact.target(complete) ?? inTitle.target(complete)
+    if (target) return target
+    if (!complete) return unsearched(said)
   }
-  if (exactly) return []
-  const { todos } = await listTodos(search.ctx, ListTodos.parse({ status: search.status, limit: 500 }))
-  return todos.filter(({ title }) => {
-    const titleWords = title.toLowerCase().split(/[^\p{L}\p{N}]+/u)
-    return terms.every((term) => titleWords.some((word) => isNear(term, word)))
-  })
+  return exactly || terms.length > MAX_SLIPPED ? missing : ((await matchSlips(search, terms)) ?? missing)
 }
 
-/** A slip of the fingers; short words have to be right. */
-function isNear(said: string, word: string): boolean {
-  return said === word || (said.length >= 4 && word.length >= 4 && distance(said, word) <= (said.length >= 8 ? 2 : 1))
+/** Those of the todos whose titles differ from the words by a slip of the fingers. */
+async function matchSlips({ reader, status }: Search, terms: readonly string[]): Promise<Target | undefined> {
+  const near = createFindings()
+  let spent = false
+  const complete = await reader.each({ status }, async (page) => {
+    for (const todo of page) {
+      if (spent) return
+      const words = new Set(todo.title.toLowerCase().split(/[^\p{L}\p{N}]+/u))
+      let all: boolean | undefined = true
+      for (const term of terms) if (all) all = reader.isNearOne(term, words)
+      if (all) near.add(todo)
+      spent = all === undefined
+      await reader.rest()
+    }
+  })
+  return complete && !spent ? near.target(true) : unsearched(terms.join(' '))
+}
+
+const unsearched = (said: string): Target => ({
+  kind: 'none',
+  why: `I found no todo like ${quoted(said)}, but I have not looked through all that you have. Please name it as its title does.`,
+})
+
+/** The first todos that are found, and their number. */
+function createFindings() {
+  const candidates: Match[] = []
+  let count = 0
+  return {
+    add(todo: Todo): void {
+      if (++count <= SHOWN) candidates.push(slim(todo))
+    },
+    /** One that was found is meant if all were looked at; else it is asked about. */
+    target(complete: boolean): Target | undefined {
+      if (count === 0) return undefined
+      return count === 1 && complete ? found(candidates) : { kind: 'which', candidates, count, complete }
+    },
+  }
 }
 
 /** Whether a todo is what a filter describes beyond what list_tasks can tell. */

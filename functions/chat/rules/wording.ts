@@ -1,6 +1,8 @@
 // How the interpreter says what it did and what there is.
+import { oneLine } from '../../../shared/operations/text.ts'
 import type { Todo } from '../../../shared/operations/todo-schemas.ts'
 import { enumerate, quoted } from '../told.ts'
+import { dayInWords } from './dates.ts'
 import type { Filter } from './filters.ts'
 
 /** Todos that a list shows before the rest is only counted: what "the 5th one" can mean. */
@@ -23,45 +25,61 @@ export const WELCOME = 'All right.'
 export const NOTHING = 'All right: nothing was changed.'
 export const UNCLEAR = 'I am not sure what you would like me to do with your todos. Say “help” for what I understand.'
 
+/** As much of a todo as naming, filtering and changing it needs: “everything” keeps 10,000 of them in memory. */
+export type Match = Omit<Todo, 'user_id' | 'description' | 'created_at' | 'updated_at'>
+
 /** A todo in one line, such as `buy milk: due Fri 15 Jan 2027 at 17:00, high priority, #shopping`. */
-export function describe(todo: Todo): string {
+export function describe(todo: Match): string {
   const details = detailsOf(todo)
-  return `${todo.completed ? '✓ ' : ''}${todo.title}${details ? ` (${details})` : ''}`
+  return `${todo.completed ? '✓ ' : ''}${oneLine(todo.title)}${details ? ` (${details})` : ''}`
 }
 
-export function detailsOf({ due_date, due_time, priority, tags }: Todo): string {
+/** A todo and its description, each line of which is marked as a quotation. */
+export function inFull(todo: Todo): string {
+  const lines = todo.description?.split(/\r\n|[\n\v\f\r\u0085\u2028\u2029]/) ?? []
+  return [describe(todo), ...lines.map((line) => `> ${oneLine(line)}`)].join('\n')
+}
+
+export function detailsOf({ due_date, due_time, priority, tags }: Pick<Todo, 'due_date' | 'due_time' | 'priority' | 'tags'>): string {
   const due = due_date === null ? [] : [`due ${dayInWords(due_date)}${due_time === null ? '' : ` at ${due_time}`}`]
-  return [...due, ...(priority ? [`${priority} priority`] : []), ...tags.map((tag) => `#${tag}`)].join(', ')
+  return [...due, ...(priority ? [`${priority} priority`] : []), ...tags.map((tag) => `#${oneLine(tag)}`)].join(', ')
 }
 
-function dayInWords(date: string): string {
-  return new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' }).format(
-    new Date(`${date}T00:00:00Z`),
-  )
+/** What a list found: the first of them, and how many there are; `complete` is false when there are more than were counted. */
+export type Finding = { first: readonly Match[]; count: number; complete: boolean }
+
+export function listed({ first, count, complete }: Finding, filter: Filter): string {
+  const lines = first.slice(0, SHOWN).map((todo, index) => `${index + 1}. ${describe(todo)}`)
+  const rest = count > lines.length ? [`… and ${complete ? `${count - lines.length} ` : ''}more.`] : []
+  return count === 0
+    ? counted({ first, count, complete }, filter)
+    : [`You have ${asked(count, complete, filter)}:`, ...lines, ...rest].join('\n')
 }
 
-export function listed(todos: readonly Todo[], { label, input, completed }: Filter, more: boolean): string {
-  const what = [label, todos.length === 1 && !more ? 'todo' : 'todos'].filter(Boolean).join(' ')
-  const which = [
+export function counted({ count, complete }: Finding, filter: Filter): string {
+  if (count === 0 && !complete) return `I found ${asked(count, true, filter)}, but I have not looked through all that you have.`
+  return `You have ${asked(count, complete, filter)}.`
+}
+
+/** What was asked for, such as `2 todos due this week about “rent”`. */
+function asked(count: number, complete: boolean, { label, period, input }: Filter): string {
+  return [
+    `${count === 0 ? 'no' : count}${complete ? '' : ' or more'}`,
+    label,
+    count === 1 && complete ? 'todo' : 'todos',
+    period,
     ...(input.priority ? [`with ${input.priority} priority`] : []),
-    ...(input.tag ? [`tagged #${input.tag}`] : []),
-    ...(input.q ? [`about “${input.q}”`] : []),
-  ].join(' ')
-  const asked = [what, which].filter(Boolean).join(' ')
-  if (todos.length === 0)
-    return `You have no ${asked}${completed || input.due_after || (input.due_before && label !== 'overdue') ? ' for that time' : ''}.`
-  const lines = todos.slice(0, SHOWN).map((todo, index) => `${index + 1}. ${describe(todo)}`)
-  const rest = todos.length > SHOWN || more ? [`… and ${more ? 'more' : `${todos.length - SHOWN} more`}.`] : []
-  return [`You have ${todos.length}${more ? ' or more' : ''} ${asked}:`, ...lines, ...rest].join('\n')
+    ...(input.tag ? [`tagged #${oneLine(input.tag)}`] : []),
+    ...(input.q ? [`about ${quoted(input.q)}`] : []),
+  ]
+    .filter(Boolean)
+    .join(' ')
 }
 
-export function counted(todos: readonly Todo[], filter: Filter, more: boolean): string {
-  return todos.length === 0 ? listed(todos, filter, more) : (listed(todos, filter, more).split('\n')[0] ?? '').replace(/:$/, '.')
-}
-
-export function which(candidates: readonly Todo[]): string {
-  const lines = candidates.slice(0, SHOWN).map((todo, index) => `${index + 1}. ${describe(todo)}`)
-  return ['Which one do you mean?', ...lines].join('\n')
+export function which({ first, count, complete }: Finding): string {
+  const lines = first.slice(0, SHOWN).map((todo, index) => `${index + 1}. ${describe(todo)}`)
+  const more = `These are the first ${lines.length} of ${count}${complete ? '' : ' or more'}: name yours more exactly, or choose among these (“all” means these ${lines.length}).`
+  return [`Which one do you mean?${count > lines.length ? ` ${more}` : ''}`, ...lines].join('\n')
 }
 
 export function added(todo: Todo): string {
@@ -69,9 +87,9 @@ export function added(todo: Todo): string {
   return `Added ${quoted(todo.title)}${details ? `, ${details}` : ''}.`
 }
 
-export function changed(verb: string, todos: readonly Todo[]): string {
+export function changed(verb: string, todos: readonly Match[]): string {
   const [only] = todos
   if (todos.length === 1 && only && verb === 'Changed')
     return `Changed ${quoted(only.title)}: ${detailsOf(only) || 'no day, no priority, no tags'}.`
-  return `${verb} ${enumerate(todos.map(({ title }) => quoted(title)))}.`
+  return `${verb} ${enumerate(todos.map(({ title }) => title))}.`
 }

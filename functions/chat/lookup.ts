@@ -1,0 +1,18 @@
+// Todos by the ids that a conversation remembers. One may be deleted by now, which is no failure; every other error is.
+import { AppError } from '../../shared/errors.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import type { Todo } from '../../shared/operations/todo-schemas.ts'
+import { getTodo } from '../../shared/operations/todos.ts'
+
+/**
+ * The todo, or undefined when the user has none with this id.
+ * @throws AppError or a database error: anything but `not_found`
+ */
+export async function findTodo(ctx: UserContext, todo_id: string): Promise<Todo | undefined> {
+  try {
+    return await getTodo(ctx, { todo_id })
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'not_found') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,45 @@
+// Runs many calls for one answer in pages, each of which is written down: “everything” may be 10,000 todos, and a turn has an end.
+import { randomUUID } from 'node:crypto'
+import type { StoredCall } from '../../shared/operations/conversations.ts'
+import type { UserContext } from '../../shared/operations/operation.ts'
+import type { Journal } from './journal.ts'
+import { chatLimits } from './limits.ts'
+import { UNKNOWN_OUTCOME } from './outcome.ts'
+import { outcomeOf } from './told.ts'
+import type { Call, Toolbox } from './toolbox.ts'
+
+/** Calls of one row of the conversation. */
+const PAGE = 100
+
+type Deps = { ctx: UserContext; journal: Journal; toolbox: Toolbox }
+
+/**
+ * Runs the calls in their order, until `chatLimits.manyMs` have passed.
+ * @returns the calls that ran, each with its result: fewer than were given when time ran out
+ */
+export async function runInPages({ ctx, journal, toolbox }: Deps, calls: readonly Call[], confirmed: boolean): Promise<StoredCall[]> {
+  const end = ctx.clock().getTime() + chatLimits.manyMs
+  const isMany = calls.length > PAGE
+  const stored: StoredCall[] = []
+  for (let start = 0; start < calls.length; start += PAGE) {
+    if (start > 0 && ctx.clock().getTime() >= end) break
+    const reads = calls.slice(start, start + PAGE).map(({ name, arguments: given }) => toolbox.read(`call_${randomUUID()}`, name, given))
+    const page = reads.map(({ call }) => call)
+    // The results of many calls are stored page by page: after a crash in between, each of the page may have run.
+    const row = await journal.add('assistant', { calls: isMany ? page.map(withUnknownOutcome) : page })
+    const save = () => journal.fill(row, { calls: page })
+    try {
+      await toolbox.run(reads, isMany ? async () => {} : save, { confirmed })
+    } finally {
+      if (isMany) {
+        // The answer lists every call: of thousands of results it keeps what names the todo.
+        for (const call of page) call.result = outcomeOf(call.result) ?? call.result
+        await save()
+      }
+    }
+    stored.push(...page)
+  }
+  return stored
+}
+
+const withUnknownOutcome = (call: StoredCall): StoredCall => ({ ...call, result: UNKNOWN_OUTCOME, is_error: true, settled: true })
