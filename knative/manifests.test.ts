@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { DISCREET_LOG } from '@todo/prisma/embedded'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { helmRuns, lintChart, render, VARIANTS } from './chart.ts'
@@ -205,6 +206,11 @@ describe('the plain files', () => {
 })
 
 describe('the chart', () => {
+  it('keeps nothing of what users have written in the log of its database, as `npm start` does', () => {
+    const template = read('templates/database-embedded.yaml')
+    for (const [name, value] of Object.entries(DISCREET_LOG)) expect(template).toContain(`- -c\n            - ${name}=${value}\n`)
+  })
+
   it('has the version of the package', () => {
     const { version } = JSON.parse(read('../package.json'))
     const chart = parse(read('Chart.yaml'))

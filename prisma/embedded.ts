@@ -29,7 +29,7 @@ const TIMES = {
 }
 
 /** PostgreSQL's own log says what failed and keeps nothing of what users have written. */
-const DISCREET = { log_parameter_max_length: '0', log_parameter_max_length_on_error: '0', log_error_verbosity: 'terse' }
+export const DISCREET_LOG = { log_parameter_max_length: '0', log_parameter_max_length_on_error: '0', log_error_verbosity: 'terse' }
 
 export type EmbeddedServer = {
   port: number
@@ -108,7 +108,7 @@ async function start({ rootHome = ROOT_HOME, log = () => {}, durable, ...options
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: '200',
-    ...DISCREET,
+    ...DISCREET_LOG,
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
     ...options.settings,
   }

@@ -103,7 +103,11 @@ export const variables = {
     'PostgreSQL 15 or later; outside loopback with `sslmode=verify-full`, through a transaction pooler (PgBouncer; Neon is known by its name) with `pgbouncer=true`. Needed, but by `npm start`, which brings a server of its own',
   ),
   DATABASE_ALLOW_INSECURE: variableOr('false', flag, 'Allow a database outside loopback without verified TLS'),
-  DATABASE_POOL_SIZE: variableOr('5', whole(1, 100), 'Connections a process opens at the most'),
+  DATABASE_POOL_SIZE: variableOr(
+    '5',
+    whole(1, 100),
+    'Connections a process opens at the most; for a moment one more, while one of them is silent',
+  ),
   BETTER_AUTH_SECRET: variable(
     secret,
     'Signs and verifies our own tokens. Needed, unless BETTER_AUTH_SECRETS is set; `npm start` makes one',

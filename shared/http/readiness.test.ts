@@ -128,3 +128,16 @@ describe('/health/ready', () => {
     expect(lines.map(({ message, fields }) => [message, fields.reason])).toEqual([['not ready', 'database unavailable']])
   })
 })
+
+it('answers a write that a read-only database refuses with 503 and Retry-After', async () => {
+  const { url, name } = await newWorld()
+  await run(inject('databaseUrl'), `ALTER DATABASE ${name} SET default_transaction_read_only = on`)
+  const { deps } = testDeps({ DATABASE_URL: url })
+  onTestFinished(() => deps.db.$disconnect())
+  const app = createApp({ name: 'writes' }, deps).post('/write', async (c) =>
+    c.json(await deps.db.$executeRaw`DELETE FROM todos WHERE false`),
+  )
+  const response = await app.request('/write', { method: 'POST' })
+  expect(response.status).toBe(503)
+  expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+})

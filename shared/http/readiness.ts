@@ -1,7 +1,6 @@
 // What /health/ready answers: whether this process can work with its database. The reason it cannot is in the log, once.
 import { createReadinessCheck, type Db, type Readiness } from '@todo/prisma'
-import { AppError } from '../errors.ts'
-import { asAppError } from '../operations/failure.ts'
+import { asAppError, databaseUnavailable } from '../operations/failure.ts'
 import { errorFields, type Log, type LogFields } from './log.ts'
 
 /**
@@ -26,11 +25,11 @@ export function createReadiness(db: Db, log: Log): () => Promise<void> {
     const found = await check().catch((error: unknown) => {
       const { kind } = asAppError(error)
       report(kind === 'unavailable' ? 'database unavailable' : 'failed', errorFields(error))
-      throw notReady(error)
+      throw databaseUnavailable(error)
     })
     const reason = reasonOf(found)
     report(reason)
-    if (reason !== undefined) throw notReady()
+    if (reason !== undefined) throw databaseUnavailable()
   }
 
   return () => {
@@ -40,9 +39,6 @@ export function createReadiness(db: Db, log: Log): () => Promise<void> {
     return asking
   }
 }
-
-const notReady = (cause?: unknown) =>
-  new AppError('unavailable', 'The database cannot be used at the moment. Please try again.', { retryAfter: 5, cause })
 
 /** Why it cannot serve, for the log; undefined when it can. */
 function reasonOf(found: Readiness): string | undefined {

@@ -21,7 +21,7 @@ export function asAppError(error: unknown): AppError {
   const failure = databaseFailure(error)
   switch (failure?.kind) {
     case 'unavailable':
-      return new AppError('unavailable', 'The database does not answer at the moment. Please try again.', { retryAfter: 5, cause: error })
+      return databaseUnavailable(error)
     case 'contention':
       return new AppError('unavailable', 'Another change came in between. Please try again.', { retryAfter: 1, cause: error })
     case 'constraint':
@@ -29,3 +29,7 @@ export function asAppError(error: unknown): AppError {
       return new AppError('internal', 'Something went wrong on our side.', { cause: error })
   }
 }
+
+/** The answer while the database is away, overloaded, read-only or not yet migrated. */
+export const databaseUnavailable = (cause?: unknown) =>
+  new AppError('unavailable', 'The database does not answer at the moment. Please try again.', { retryAfter: 5, cause })
