@@ -192,9 +192,9 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     fallback: 67_108_864,
     takes: [
       ['1048576', 1_048_576],
-      ['17179869184', 17_179_869_184],
+      ['999999999', 999_999_999],
     ],
-    refuses: ['1048575', '17179869185', '64Mi'],
+    refuses: ['1048575', '1000000000', '64Mi'],
   },
   MCP_MAX_CONNECTION_SECONDS: {
     fallback: 600,

@@ -187,7 +187,7 @@ export const variables = {
   ),
   MCP_MAX_HELD_BYTES: variableOr(
     '67108864',
-    whole(1_048_576, 17_179_869_184),
+    whole(1_048_576, 999_999_999),
     'Bytes of unread answers and unprocessed messages that all WebSockets of a process may hold; above, those that hold most are closed with 1013',
   ),
   MCP_MAX_CONNECTION_SECONDS: variableOr(

@@ -94,7 +94,7 @@ describe('chat', () => {
 
 describe('mcp', () => {
   it('ends a socket before it is cut off, and its client carries on with the next', async () => {
-    const mcp = await startFunction('mcp', testEnvironment({ MCP_MAX_CONNECTION_SECONDS: '1' }))
+    const mcp = await startFunction('mcp', testEnvironment({ MCP_MAX_CONNECTION_SECONDS: '3' }))
     const { url, close } = await proxied(mcp, { timeout: 5_000, responseStartTimeout: 5_000 })
     const user = await newUser(world)
     const connect = async () => {

@@ -64,7 +64,8 @@ describe('the calls of one user', () => {
     expect(await third.ask(1, 'tools/list')).toMatchObject({ id: 1, result: { tools: expect.any(Array) } })
     await release()
     const answers = [await first.next(), await second.next(), await second.next()]
-    expect(answers).toMatchObject([1, 2, 3].map((id) => ({ id, result: { structuredContent: { title: 'changed' } } })))
+    for (const answer of answers) expect(answer).toMatchObject({ result: { structuredContent: { title: 'changed' } } })
+    expect(new Set(answers.map(({ id }) => id))).toEqual(new Set([1, 2, 3]))
     for (const { socket } of [first, second, third]) socket.close()
   })
 
@@ -152,9 +153,9 @@ describe('messages that were received and not processed', () => {
 
 describe('answers that are not read', () => {
   it('never hold more than the limit of the process, on 100 sockets, while another user gets in and is answered', async () => {
-    const limit = 8 * MiB
+    const limit = 4 * MiB
     const answer = 900_000
-    const enough = 30
+    const enough = 10
     const world = await startMcp({ MCP_MAX_HELD_BYTES: String(limit) })
     const clients: Client[] = []
     for (let count = 0; count < 5; count++) {
@@ -166,14 +167,15 @@ describe('answers that are not read', () => {
       peak = Math.max(peak, world.sockets.heldBytes)
     })
     /** Asks as fast as the server reads, and reads nothing. An answer repeats its id. */
-    async function flood({ socket }: Client) {
+    async function flood({ socket }: Client, most: number) {
       socket.pause()
-      for (let id = 0; socket.readyState === socket.OPEN && codesOf(world).length < enough; id++) {
+      for (let id = 0; id < most && socket.readyState === socket.OPEN && codesOf(world).length < enough; id++) {
         const ping = JSON.stringify({ jsonrpc: '2.0', id: `${id}`.padEnd(answer, 'x'), method: 'ping' })
         await new Promise((sent) => socket.send(ping, sent))
       }
     }
-    const flooding = Promise.all(clients.map(flood))
+    // The kernel takes some 3 MB a socket before the process has to hold anything: that much from all would take long.
+    const flooding = Promise.all(clients.map((client, index) => flood(client, index < 20 ? Number.POSITIVE_INFINITY : 1)))
     await expect.poll(() => codesOf(world), { timeout: 40_000 }).toContain(1013)
     const { ask, socket } = await open(world, await newUser(world))
     expect(await ask(1, 'tools/call', { name: 'list_tasks' })).toMatchObject({ id: 1, result: { structuredContent: { count: 0 } } })

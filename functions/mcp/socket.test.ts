@@ -192,7 +192,7 @@ describe('a connection', () => {
   })
 
   it('pings, and ends without who does not pong', async () => {
-    const nervous = await startMcp({}, { pingMs: 40 })
+    const nervous = await startMcp({}, { pingMs: 500 })
     const user = await newUser(world)
     const [alive, dead] = [await open(user, { at: nervous }), await open(user, { at: nervous, autoPong: false })]
     expect((await dead.closed).code).toBe(1006)
