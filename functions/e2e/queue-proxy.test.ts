@@ -8,6 +8,8 @@ import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
 import './time-limits.ts'
 
 /** `/hang` never answers, `/drip` answers a line every 50 ms for three seconds, `/drips` for ever, anything else at once; a socket repeats what it hears. */
+/** How often `/health/ready` is answered with no. */
+let refusals = 0
 const asked: string[] = []
 const left: string[] = []
 const app = http.createServer(async (request, response) => {
@@ -15,6 +17,7 @@ const app = http.createServer(async (request, response) => {
   asked.push(path)
   response.on('close', () => response.writableFinished || left.push(path))
   if (path === '/hang') return
+  if (path === '/health/ready' && refusals-- > 0) return response.writeHead(503).end()
   if (path === '/drip') for (let line = 0; line < 60; line++) await sleep(50).then(() => response.write('drip\n'))
   while (path === '/drips' && !response.destroyed) await sleep(20).then(() => response.write('drip\n'))
   response.end('done')
@@ -84,6 +87,22 @@ it('runs as many at once as it may, lets ten times as many wait, and refuses mor
   socket.close()
   expect((await Promise.all(requests)).toSorted()).toEqual([...Array(10).fill(200), 503])
   expect(asked.slice(begun)).toEqual(Array(10).fill('/next'))
+})
+
+it('asks at once whether the function is ready, then every 50 ms, and is ready with its first yes', async () => {
+  const spans: number[] = []
+  for (let round = 0; round < 5; round++) {
+    const begun = performance.now()
+    refusals = 3
+    const asks = asked.length
+    const { probe } = await proxy({})
+    expect(await probe()).toBe(200)
+    spans.push(performance.now() - begun)
+    expect(asked.slice(asks)).toEqual(Array(4).fill('/health/ready'))
+  }
+  // Three pauses between four asks. The fastest round is the one that the machine held up least.
+  expect(Math.min(...spans)).toBeGreaterThan(145)
+  expect(Math.min(...spans)).toBeLessThan(1_000)
 })
 
 it('is not ready from the start of its drain, and serves until nobody has asked for a while', async () => {
