@@ -6,7 +6,9 @@ export default defineConfig({
     globalSetup: 'shared/testing-server.ts',
     pool: 'threads',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
+    // How long a condition may take to come true on a busy machine; one that does takes milliseconds.
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 60_000,
     sequence: { shuffle: true },
   },

@@ -15,7 +15,12 @@ export const VARIANTS: Record<string, string[]> = {
     '--set=database.external.url=postgresql://todo@pooler.example.com/todo?sslmode=verify-full',
     '--set=database.external.directUrl=postgresql://todo@db.example.com/todo?sslmode=verify-full',
   ],
-  'Secrets that are there already': ['--set=database.mode=external', '--set=auth.create=false', '--set=openai.enabled=true'],
+  'Secrets that are there already': [
+    '--set=database.mode=external',
+    '--set=database.external.caSecret=their-ca',
+    '--set=auth.create=false',
+    '--set=openai.enabled=true',
+  ],
   'a digest, a registry, more of everything': [
     '--set=image.registry=registry.example.com/todo',
     `--set=functions.todos.digest=sha256:${'0'.repeat(64)}`,

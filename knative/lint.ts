@@ -123,19 +123,15 @@ function timeoutProblems(name: string, spec: Template['spec'], container: Contai
   ]
 }
 
-/** Knative writes its port into the liveness probe, and not into the startup probe. */
-function probeProblems({ ports: [{ containerPort }], startupProbe, livenessProbe, readinessProbe }: Container): Problem[] {
-  const problem = (probe: string) => ({
-    path: `${SPEC}.containers.0.${probe}.httpGet.port`,
-    rule: 'probes',
-    message: `must be ${containerPort}, the container's`,
-  })
-  const differs = (probe: typeof readinessProbe) => probe.httpGet.port !== undefined && probe.httpGet.port !== containerPort
-  return [
-    ...when(startupProbe.httpGet.port !== containerPort, problem('startupProbe')),
-    ...when(differs(livenessProbe), problem('livenessProbe')),
-    ...when(differs(readinessProbe), problem('readinessProbe')),
-  ]
+/** Knative writes the container's port into a probe without one. */
+function probeProblems({ ports: [{ containerPort }], livenessProbe, readinessProbe }: Container): Problem[] {
+  return Object.entries({ livenessProbe, readinessProbe }).flatMap(([name, { httpGet }]) =>
+    when(httpGet.port !== undefined && httpGet.port !== containerPort, {
+      path: `${SPEC}.containers.0.${name}.httpGet.port`,
+      rule: 'probes',
+      message: `must be ${containerPort}, the container's`,
+    }),
+  )
 }
 
 function volumeProblems({ volumes }: Template['spec'], { volumeMounts }: Container): Problem[] {

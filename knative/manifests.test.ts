@@ -7,9 +7,11 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { helmRuns, lintChart, render, VARIANTS } from './chart.ts'
 import { readDefinitions } from './crds.ts'
+import { lintService } from './lint.ts'
 import { Manifest, modelProblems } from './models.ts'
 import { promqlProblem } from './promql.ts'
 import { missingReferences } from './references.ts'
+import { KnativeService } from './service.ts'
 import { broken, SOUND } from './testing.ts'
 import { chartProblems, connectionsNeeded, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
 
@@ -19,6 +21,12 @@ if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered, because 
 
 const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, file), 'utf8')
 const manifest = (text: string) => Manifest.parse(parse(text))
+
+/** What Knative requests for its queue-proxy in each pod, and Kubernetes and Knative together on a node of their own, in thousandths of a core. */
+const QUEUE_PROXY = 25
+const PLATFORM_REQUESTS = 1_000
+const millicores = (quantity: string | number) =>
+  String(quantity).endsWith('m') ? Number.parseFloat(String(quantity)) : Number(quantity) * 1000
 
 /** The paths of everything in a value that has nothing in it. */
 function leaves(value: unknown): string[] {
@@ -199,6 +207,33 @@ describe('the plain files', () => {
     expect(local.map(({ metadata }) => metadata.name)).toEqual(['events'])
   })
 
+  it('fit twice, as in a rollout, on two cores beside the database, the migration and the platform', () => {
+    const values = parse(read('values.yaml'))
+    const functions = plainServices().map(
+      (service) => millicores(KnativeService.parse(service).spec.template.spec.containers[0].resources.requests.cpu) + QUEUE_PROXY,
+    )
+    const once = [values.database.embedded.resources, values.migration.resources].map(({ requests }) => millicores(requests.cpu))
+    const needed = 2 * functions.reduce((sum, each) => sum + each, 0) + once.reduce((sum, each) => sum + each, 0)
+    expect(needed).toBeLessThanOrEqual(2_000 - PLATFORM_REQUESTS)
+  })
+
+  it('mount no volume, and with the lines of the README the CA of a database', () => {
+    const [, inContainer = '', beside = ''] =
+      /```yaml\n( {10}volumeMounts:\n.*?\n)( {6}volumes:\n.*?\n)```/s.exec(read('../README.md')) ?? []
+    for (const { metadata } of plainServices()) {
+      const text = read(`services/${metadata.name}.yaml`)
+      expect(text).not.toMatch(/volume/)
+      expect(text.endsWith('\n')).toBe(true)
+      // The container is the last thing in the file: its lines, then those of the pod.
+      const mounted = text + inContainer + beside
+      expect(lintService(`${metadata.name}.yaml`, mounted)).toEqual([])
+      expect(parse(mounted).spec.template.spec).toMatchObject({
+        containers: [{ volumeMounts: [{ mountPath: '/etc/todo/database-ca' }] }],
+        volumes: [{ secret: { secretName: 'todo-database-ca' } }],
+      })
+    }
+  })
+
   it('need no more connections than the chart grants', () => {
     expect(connectionsNeeded([manifest(SOUND), manifest(SOUND)])).toBe(2 * (4 * 4 + 4 * 4) + 3)
     expect(connectionsNeeded(plainServices())).toBeLessThanOrEqual(parse(read('values.yaml')).database.connections)
@@ -221,6 +256,7 @@ describe('the chart', () => {
 })
 
 const MIGRATION = 'Job/todo-migrate'
+const SPEC = '/spec/template/spec'
 
 describe.skipIf(!hasHelm)('the chart, rendered', () => {
   it.each(Object.keys(VARIANTS))('with %s is sound', async (name) => {
@@ -307,9 +343,32 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
         '/metadata/labels/app.kubernetes.io~version',
         '/metadata/labels/helm.sh~chart',
         '/spec/template/metadata/annotations/todo~configuration',
-        '/spec/template/spec/serviceAccountName',
+        `${SPEC}/containers/0/volumeMounts/0/mountPath`,
+        `${SPEC}/containers/0/volumeMounts/0/name`,
+        `${SPEC}/containers/0/volumeMounts/0/readOnly`,
+        `${SPEC}/serviceAccountName`,
+        `${SPEC}/volumes/0/name`,
+        `${SPEC}/volumes/0/secret/secretName`,
       ])
     }
+  })
+
+  it.each([
+    ['the embedded database', [], ['todo-database-ca']],
+    ['a database whose certificate needs no CA of its own', VARIANTS['an external database'] ?? [], []],
+    ['a CA among the values', ['--set=database.mode=external', '--set=database.external.ca=PEM'], ['todo-database-ca']],
+    ['a CA in a Secret of its own', VARIANTS['Secrets that are there already'] ?? [], ['their-ca']],
+  ])('with %s mounts its Secret in each function, and nothing else', (_case, args, secrets) => {
+    for (const service of render(helm, args).filter(isFunction)) {
+      const { volumes, containers } = KnativeService.parse(service).spec.template.spec
+      expect(volumes.map(({ secret }) => secret?.secretName)).toEqual(secrets)
+      expect(containers[0].volumeMounts.map(({ mountPath }) => mountPath)).toEqual(secrets.map(() => '/etc/todo/database-ca'))
+    }
+  })
+
+  it('refuses two CAs for one database', () => {
+    const both = ['--set=database.mode=external', '--set=database.external.ca=PEM', '--set=database.external.caSecret=theirs']
+    expect(() => render(helm, both)).toThrow('not both')
   })
 
   it('refuses more connections than the database grants, with the numbers', () => {

@@ -44,16 +44,10 @@ const volume = z
   .refine((value) => Object.keys(value).length === 2, 'needs exactly one of emptyDir, secret, configMap, projected')
 
 const port = whole(1, 65_535).refine((value) => !RESERVED_PORTS.has(value), "is a port of Knative's own container")
-const httpGet = (paths: [string, ...string[]]) => z.strictObject({ path: z.enum(paths), port: port.optional() })
-const probe = (paths: [string, ...string[]]) =>
-  z.strictObject({
-    httpGet: httpGet(paths),
-    initialDelaySeconds: whole(0).optional(),
-    periodSeconds: whole(1).optional(),
-    timeoutSeconds: whole(1).optional(),
-    failureThreshold: whole(1).optional(),
-    successThreshold: z.literal(1).optional(),
-  })
+const httpGet = (path: string) => z.strictObject({ path: z.literal(path), port: port.optional() })
+
+/** Seconds that a start may take before the liveness probe looks: on a busy node, with nothing of the image in memory yet. */
+const SLOW_START = 30
 
 const container = z.strictObject({
   image: z.string().refine((value) => imageProblem(value) === undefined, { error: ({ input }) => imageProblem(String(input)) }),
@@ -71,13 +65,19 @@ const container = z.strictObject({
   }),
   // With no period the queue-proxy asks every 50 ms, and takes neither a time-out nor a number of failures.
   readinessProbe: z.strictObject({
-    httpGet: httpGet(['/health/ready']),
+    httpGet: httpGet('/health/ready'),
     initialDelaySeconds: whole(0).optional(),
     successThreshold: whole(1).optional(),
   }),
   // Never on the database: a restart does not bring it back.
-  livenessProbe: probe(['/health/live']),
-  startupProbe: probe(['/health/live', '/health/ready']),
+  livenessProbe: z.strictObject({
+    httpGet: httpGet('/health/live'),
+    initialDelaySeconds: z.int().min(SLOW_START, `must be at least ${SLOW_START}: a slow start would be restarted`),
+    periodSeconds: whole(1).optional(),
+    timeoutSeconds: whole(1).optional(),
+    failureThreshold: whole(1).optional(),
+    successThreshold: z.literal(1).optional(),
+  }),
   securityContext: z.strictObject({
     readOnlyRootFilesystem: z.literal(true),
     runAsNonRoot: z.literal(true),
@@ -99,7 +99,7 @@ const container = z.strictObject({
         subPath: z.string().optional(),
       }),
     )
-    .refine((mounts) => mounts.some(({ mountPath }) => mountPath === '/tmp'), 'needs /tmp: the root is read-only'),
+    .default([]),
   terminationMessagePolicy: z.enum(['File', 'FallbackToLogsOnError']).optional(),
 })
 
@@ -120,7 +120,7 @@ export const KnativeService = z.strictObject({
         automountServiceAccountToken: z.literal(false),
         enableServiceLinks: z.literal(false),
         containers: z.tuple([container], 'must be one container'),
-        volumes: z.array(volume),
+        volumes: z.array(volume).default([]),
       }),
     }),
   }),
@@ -142,6 +142,8 @@ export const ABSENT: Record<string, string> = {
   fieldRef: 'Knative refuses it unless a feature flag is on',
   persistentVolumeClaim: 'Knative refuses it, and a function keeps nothing',
   lifecycle: 'Knative refuses it: it drains a pod by itself',
+  startupProbe:
+    'with any, Serving waits for the kubelet, which looks once a second, instead of asking the pod every 50 ms; initialDelaySeconds of the livenessProbe gives a slow start its time',
   periodSeconds: 'without it the queue-proxy asks every 50 ms, with it once a second at best',
   failureThreshold: 'Knative refuses it in a readiness probe without periodSeconds',
   timeoutSeconds: 'Knative refuses it in a readiness probe without periodSeconds',

@@ -50,14 +50,10 @@ spec:
           readinessProbe:
             httpGet:
               path: /health/ready
-          startupProbe:
-            httpGet:
-              path: /health/live
-              port: 8000
-            periodSeconds: 1
           livenessProbe:
             httpGet:
               path: /health/live
+            initialDelaySeconds: 30
             periodSeconds: 10
           securityContext:
             readOnlyRootFilesystem: true

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { coldStart } from './cold-start.ts'
 import { conversation } from './conversation.ts'
 import { fleet } from './fleet.ts'
+import { fromZero } from './from-zero.ts'
 import { mcpSockets } from './mcp.ts'
 import { memory } from './memory.ts'
 import { outbox } from './outbox.ts'
@@ -22,6 +23,7 @@ type Part = (world: World, options: Options) => Promise<Row[]>
 
 const parts: Record<string, Part> = {
   'cold-start': coldStart,
+  'from-zero': fromZero,
   warm,
   memory,
   mcp: mcpSockets,

@@ -95,5 +95,5 @@ it(
     process.stdout.write(`${KILLS} kills: ${told} changes of ${changes.length} todos, ${sink.events.length} deliveries\n`)
     await world.deps.db.$disconnect()
   },
-  Math.max(120_000, KILLS * 5_000),
+  Math.max(180_000, KILLS * 20_000),
 )

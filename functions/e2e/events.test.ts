@@ -11,7 +11,7 @@ const DATABASE_URL = await newOutboxDatabase()
 const world = testDeps({ DATABASE_URL })
 afterAll(() => world.deps.db.$disconnect())
 
-const PATIENCE = { timeout: 15_000, interval: 20 }
+const PATIENCE = { interval: 20 }
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
 
 it('REST, MCP and chat tell what they change, as part of the trace they were asked in', async () => {

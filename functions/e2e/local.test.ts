@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
 import { Session } from '../../shared/operations/users.ts'
 import { answer } from '../../shared/testing.ts'
+import './time-limits.ts'
 
 const LOCAL = path.join(import.meta.dirname, '..', 'local.ts')
 let home: string
@@ -91,7 +92,7 @@ describe('npm start', () => {
     for (const id of committed) expect(kept).toContain(id)
     expect(await third.kill('SIGINT')).toMatchObject({ code: 0, output: expect.stringContaining('Stopping') })
     await expect(fetch(`${third.url}/health/live`)).rejects.toThrow()
-  }, 60_000)
+  })
 
   it('says in one line which variable, port, folder or database cannot be used', async () => {
     const oneLine = async (environment: Record<string, string>) => {

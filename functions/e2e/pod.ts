@@ -26,7 +26,7 @@ afterAll(() => {
 
 /** Starts one and waits until it is ready. `grace` in milliseconds: `timeoutSeconds`, which is also the grace of its pods. */
 export async function startPod(name: string, environment: Record<string, string>, options: QueueProxyOptions & { grace?: number } = {}) {
-  const { grace = 15_000 } = options
+  const { grace = 60_000 } = options
   const process = await startFunction(name, environment)
   const proxy = await startQueueProxy(Number(new URL(process.url).port), options)
   cuts.add(proxy.cut)

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll } from 'vitest'
+import './time-limits.ts'
 
 export type FunctionProcess = {
   /** Where it listens, without a slash at the end. */

@@ -5,8 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
+import './time-limits.ts'
 
-/** `/hang` never answers, `/drip` answers a line every 20 ms for half a second, `/drips` for ever, anything else at once; a socket repeats what it hears. */
+/** `/hang` never answers, `/drip` answers a line every 50 ms for three seconds, `/drips` for ever, anything else at once; a socket repeats what it hears. */
+/** How often `/health/ready` is answered with no. */
+let refusals = 0
 const asked: string[] = []
 const left: string[] = []
 const app = http.createServer(async (request, response) => {
@@ -14,7 +17,8 @@ const app = http.createServer(async (request, response) => {
   asked.push(path)
   response.on('close', () => response.writableFinished || left.push(path))
   if (path === '/hang') return
-  if (path === '/drip') for (let line = 0; line < 25; line++) await sleep(20).then(() => response.write('drip\n'))
+  if (path === '/health/ready' && refusals-- > 0) return response.writeHead(503).end()
+  if (path === '/drip') for (let line = 0; line < 60; line++) await sleep(50).then(() => response.write('drip\n'))
   while (path === '/drips' && !response.destroyed) await sleep(20).then(() => response.write('drip\n'))
   response.end('done')
 })
@@ -44,8 +48,8 @@ it.each([
   ['/hang', { responseStartTimeout: 100 }, 504, 'request timeout'],
   ['/hang', { idleTimeout: 100 }, 504, 'request timeout'],
   // An answer that has begun is ended where it is, as if that were all.
-  ['/drips', { timeout: 1_000 }, 200, /^(drip\n)+request timeout$/],
-  ['/drip', { responseStartTimeout: 450, idleTimeout: 450 }, 200, /^(drip\n){25}done$/],
+  ['/drips', { timeout: 2_500 }, 200, /^(drip\n)+request timeout$/],
+  ['/drip', { responseStartTimeout: 2_500, idleTimeout: 2_500 }, 200, /^(drip\n){60}done$/],
 ] as const)('%s with %o is answered with %i', async (path, options, status, body) => {
   const { url } = await proxy(options)
   const response = await fetch(url + path)
@@ -56,7 +60,7 @@ it.each([
   await expect.poll(hanging, { interval: 10 }).toBe(0)
 })
 
-it.concurrent.each([{ timeout: 1_000 }, { responseStartTimeout: 1_000 }, { idleTimeout: 1_000 }])(
+it.concurrent.each([{ timeout: 2_500 }, { responseStartTimeout: 2_500 }, { idleTimeout: 2_500 }])(
   'cuts a busy socket with %o',
   async (options) => {
     const { url } = await proxy(options)
@@ -85,15 +89,31 @@ it('runs as many at once as it may, lets ten times as many wait, and refuses mor
   expect(asked.slice(begun)).toEqual(Array(10).fill('/next'))
 })
 
+it('asks at once whether the function is ready, then every 50 ms, and is ready with its first yes', async () => {
+  const spans: number[] = []
+  for (let round = 0; round < 5; round++) {
+    const begun = performance.now()
+    refusals = 3
+    const asks = asked.length
+    const { probe } = await proxy({})
+    expect(await probe()).toBe(200)
+    spans.push(performance.now() - begun)
+    expect(asked.slice(asks)).toEqual(Array(4).fill('/health/ready'))
+  }
+  // Three pauses between four asks. The fastest round is the one that the machine held up least.
+  expect(Math.min(...spans)).toBeGreaterThan(145)
+  expect(Math.min(...spans)).toBeLessThan(1_000)
+})
+
 it('is not ready from the start of its drain, and serves until nobody has asked for a while', async () => {
-  const { url, probe, quietened, close } = await proxy({ quiet: 1_000 })
+  const { url, probe, quietened, close } = await proxy({ quiet: 4_000 })
   expect(await probe()).toBe(200)
   let quiet = false
   const drained = quietened().then(() => {
     quiet = true
   })
   for (let n = 0; n < 4; n++) {
-    await sleep(350)
+    await sleep(1_200)
     expect(await probe()).toBe(503)
     expect((await fetch(url)).status).toBe(200)
     expect(quiet).toBe(false)

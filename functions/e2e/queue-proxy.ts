@@ -104,6 +104,13 @@ function refuse(response: http.ServerResponse, status: number, message: string):
   response.writeHead(status, { 'content-type': 'text/plain' }).end(`${message}\n`)
 }
 
+/** A port that nothing listens on, for a function that starts after its queue-proxy. */
+export async function freePort(): Promise<number> {
+  const taken = await listen(() => {})
+  await taken.close()
+  return taken.port
+}
+
 /** Asks the function until it says that it is ready, for ten seconds. */
 async function untilReady(port: number, agent: http.Agent): Promise<boolean> {
   for (const deadline = performance.now() + PROBE.patience; performance.now() < deadline; await sleep(PROBE.interval)) {

@@ -72,8 +72,8 @@ describe('chat', () => {
   it('hangs up on the model when a request is cut off, and goes on with the conversation', async () => {
     const model = await startScriptedModel()
     const chat = await startFunction('chat', testEnvironment({ OPENAI_API_KEY: 'any', OPENAI_BASE_URL: model.url }))
-    // Less than the 15 s for which a request that vanished would hold its conversation.
-    const [patient, hasty] = await Promise.all([proxied(chat, { timeout: 10_000 }), proxied(chat, { timeout: 1_500 })])
+    // Less than the 15 s for which a request that vanished would hold its conversation. The hasty one has to reach the model.
+    const [patient, hasty] = await Promise.all([proxied(chat, { timeout: 10_000 }), proxied(chat, { timeout: 4_000 })])
     const { headers } = await newUser(world)
     const say = (api: string, message: string, conversation_id?: string) =>
       fetch(`${api}/chat`, {
@@ -94,8 +94,8 @@ describe('chat', () => {
 
 describe('mcp', () => {
   it('ends a socket before it is cut off, and its client carries on with the next', async () => {
-    const mcp = await startFunction('mcp', testEnvironment({ MCP_MAX_CONNECTION_SECONDS: '3' }))
-    const { url, close } = await proxied(mcp, { timeout: 5_000, responseStartTimeout: 5_000 })
+    const mcp = await startFunction('mcp', testEnvironment({ MCP_MAX_CONNECTION_SECONDS: '4' }))
+    const { url, close } = await proxied(mcp, { timeout: 30_000, responseStartTimeout: 30_000 })
     const user = await newUser(world)
     const connect = async () => {
       const client = openSocket(`${url.replace('http', 'ws')}/api/v1/mcp`, { headers: user.headers })

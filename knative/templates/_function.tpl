@@ -1,6 +1,7 @@
 {{/*
 One function's Knative Service: its file in services/, with what values say in its place. Takes root and name, returns YAML.
-With default values it is the file, but for labels, the image's name, a service account and the configuration's checksum.
+With default values it is the file, but for labels, the image's name, a service account, the configuration's checksum and the CA of the
+embedded database.
 */}}
 {{- define "todo.function" -}}
 {{- $root := .root }}
@@ -20,6 +21,10 @@ With default values it is the file, but for labels, the image's name, a service 
 {{- $_ := set $container "env" (include "todo.env" (dict "env" $container.env "extra" (merge (dict) ($values.extraEnv | default dict) (include "todo.ownEnv" . | fromYaml))) | fromYamlArray) }}
 {{- if $root.Values.serviceAccounts.create }}{{ $_ := set $template.spec "serviceAccountName" (printf "todo-%s" .name) }}{{ end }}
 {{- with include "todo.pullSecrets" $root }}{{ $_ := set $template.spec "imagePullSecrets" (fromYamlArray .) }}{{ end }}
+{{- with include "todo.databaseCa" $root }}
+  {{- $_ := set $container "volumeMounts" (append ($container.volumeMounts | default list) (dict "name" "database-ca" "mountPath" "/etc/todo/database-ca" "readOnly" true)) }}
+  {{- $_ := set $template.spec "volumes" (append ($template.spec.volumes | default list) (dict "name" "database-ca" "secret" (dict "secretName" .))) }}
+{{- end }}
 {{- if $root.Values.spreadOverNodes }}{{ $_ := set $template.spec "topologySpreadConstraints" (include "todo.spread" .name | fromYamlArray) }}{{ end }}
 {{- toYaml $service }}
 {{- end }}

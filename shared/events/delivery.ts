@@ -2,14 +2,18 @@
 // A process that has nothing to deliver does nothing here: no timer runs unless an event is known to wait.
 import { setImmediate } from 'node:timers/promises'
 import type { Db } from '@todo/prisma'
-import { makeOutbox, type Nudge, type OutboxEvent, type Outcome } from './outbox.ts'
-import type { Send, Verdict } from './sink.ts'
+import { makeOutbox, type Nudge, type OutboxEvent, type Outcome, type Run } from './outbox.ts'
+import type { Send } from './sink.ts'
 
 /** Times in milliseconds. */
 export const deliveryLimits = {
-  /** Deliveries that a process has under way at once. */
+  /** Runs, and so deliveries, that a process has under way at once. */
   parallel: 32,
-  /** Longer than a delivery may take (shared/events/sink.ts) and what follows it: while its sender lives, nobody else takes an event. */
+  /** Consecutive events of one subject that are delivered under one lease. A crash delivers at most so many a second time. */
+  runEvents: 50,
+  /** A run begins no delivery later than this after its claim. */
+  runMs: 15_000,
+  /** Longer than `runMs` and the last answer (10 s, shared/events/sink.ts): while a replica delivers a run, no other takes its subject. */
   lease: 30_000,
   /** The wait after a first failure. It doubles with each one that follows, up to the longest, less up to a half by chance. */
   firstWait: 1_000,
@@ -46,7 +50,7 @@ export type DeliveryNews =
 
 export type DeliveryOptions = { db: Db; send: Send; report: (news: DeliveryNews) => void; limits?: DeliveryLimits }
 
-const NOTHING = { taken: [], waiting: false }
+const NOTHING = { runs: [], waiting: false, more: false }
 
 export function makeDelivery({ db, send, report, limits = deliveryLimits }: DeliveryOptions): Delivery {
   const outbox = makeOutbox(db, limits)
@@ -65,7 +69,7 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
   let untold = 0
   let toldAt = Number.NEGATIVE_INFINITY
 
-  /** Keeps deliveries under way until there is nothing more to take. What has come back meanwhile is written down together. */
+  /** Keeps runs under way until nothing is left to claim. Runs that ended meanwhile are settled together. */
   async function pump(isOver: () => boolean): Promise<Tally> {
     const tally = { sent: 0, failed: 0 }
     const underWay = new Set<Promise<void>>()
@@ -73,20 +77,21 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
     for (;;) {
       const seen = nudges
       const room = isOver() ? 0 : limits.parallel - underWay.size
-      const { taken, waiting } = room > 0 ? await outbox.claim(room) : NOTHING
+      const end = performance.now() + limits.runMs
+      const { runs, waiting, more } = room > 0 ? await outbox.claim(room) : NOTHING
       owes ||= waiting
-      for (const event of taken) {
-        const delivery = send(event, stop.signal).then((verdict) => {
-          outcomes.push(isStopped() && verdict.is === 'later' ? { is: 'returned', event } : outcomeOf(event, verdict, limits))
+      for (const run of runs) {
+        const delivery = deliver(run, () => isOver() || performance.now() >= end).then((outcome) => {
+          outcomes.push(outcome)
           underWay.delete(delivery)
           stir()
         })
         underWay.add(delivery)
       }
       if (room > 0) answered = Math.max(answered, seen)
-      if (underWay.size === 0 && outcomes.length === 0) return tally
+      if (underWay.size === 0 && outcomes.length === 0 && !more) return tally
 
-      if (outcomes.length === 0 && nudges === seen) await stirred.promise
+      if (outcomes.length === 0 && nudges === seen && !more) await stirred.promise
       const settled = outcomes
       outcomes = []
       await outbox.settle(settled)
@@ -94,10 +99,30 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
     }
   }
 
+  /** Delivers the events of a run in order. The first one that has to be tried again ends it; so does `isOver`, before the next delivery. */
+  async function deliver(run: Run, isOver: () => boolean): Promise<Outcome> {
+    const delivered: OutboxEvent[] = []
+    const dead: { event: OutboxEvent; reason: string }[] = []
+    for (const [index, event] of run.events.entries()) {
+      if (index > 0 && isOver()) break
+      const verdict = await send(event, stop.signal)
+      if (verdict.is === 'delivered') delivered.push(event)
+      else if (verdict.is === 'later' && isStopped()) break
+      else if (verdict.is === 'refused' || event.attempts + 1 >= limits.attempts) dead.push({ event, reason: verdict.reason })
+      else return { run, delivered, dead, next: { type: 'postponed', delayMs: backoff(event, verdict.after), reason: verdict.reason } }
+    }
+    return { run, delivered, dead, next: { type: 'due' } }
+  }
+
+  /** Milliseconds: at least what the sink asked for. */
+  function backoff({ attempts }: OutboxEvent, after = 0): number {
+    return Math.max(after, Math.min(limits.firstWait * 2 ** attempts, limits.longestWait) * (1 - Math.random() / 2))
+  }
+
   function count(settled: readonly Outcome[], tally: Tally): void {
-    const postponed = settled.filter((outcome) => outcome.is === 'postponed')
-    const dead = settled.filter((outcome) => outcome.is === 'dead')
-    tally.sent += settled.filter(({ is }) => is === 'delivered').length
+    const dead = settled.flatMap((outcome) => outcome.dead)
+    const postponed = settled.flatMap(({ next }) => (next.type === 'postponed' ? [next] : []))
+    tally.sent += settled.reduce((sum, { delivered }) => sum + delivered.length, 0)
     tally.failed += postponed.length + dead.length
     if (postponed[0]) {
       owes = true
@@ -164,20 +189,5 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
       while (running) await running
       clearTimeout(late)
     },
-  }
-}
-
-function outcomeOf(event: OutboxEvent, verdict: Verdict, limits: DeliveryLimits): Outcome {
-  switch (verdict.is) {
-    case 'delivered':
-      return { is: 'delivered', event }
-    case 'refused':
-      return { is: 'dead', event, reason: verdict.reason }
-    case 'later': {
-      const { reason, after = 0 } = verdict
-      if (event.attempts + 1 >= limits.attempts) return { is: 'dead', event, reason }
-      const wait = Math.min(limits.firstWait * 2 ** event.attempts, limits.longestWait) * (1 - Math.random() / 2)
-      return { is: 'postponed', event, delay: Math.max(wait, after), reason }
-    }
   }
 }

@@ -1,5 +1,5 @@
 // The outbox: events that wait in the database until they are delivered. Any number of replicas take from it at once.
-// Whoever leases the oldest event of a subject holds the subject: the others of that subject wait until it is gone, so their order holds.
+// A lease on the oldest event of a subject holds the subject: no other replica takes the events behind it, so their order holds.
 import { type Db, instant, Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 
@@ -19,16 +19,21 @@ export type OutboxEvent = {
   /** Deliveries that failed so far. */
   attempts: number
   created_at: Date
-  /** Until then nobody else takes it. Each lease ends at another moment, so this is also its name. */
-  lease: Date
 }
 
-/** What became of an event that was taken: gone, or due again after so many milliseconds, or given up. */
-export type Outcome =
-  | { is: 'delivered'; event: OutboxEvent }
-  | { is: 'returned'; event: OutboxEvent }
-  | { is: 'postponed'; event: OutboxEvent; delay: number; reason: string }
-  | { is: 'dead'; event: OutboxEvent; reason: string }
+/**
+ * Consecutive events of one subject, the oldest first. Only the first row has a lease, which ends at `lease`; each lease ends at another
+ * moment, so that moment also identifies it. The first row stays until the run is settled, and with it the lease.
+ */
+export type Run = { lease: Date; events: readonly [OutboxEvent, ...OutboxEvent[]] }
+
+/** What became of a run: its first events were delivered or given up; `next` says when the event behind those is due. */
+export type Outcome = {
+  run: Run
+  delivered: readonly OutboxEvent[]
+  dead: readonly { event: OutboxEvent; reason: string }[]
+  next: { type: 'due' } | { type: 'postponed'; delayMs: number; reason: string }
+}
 
 /**
  * The part of a statement that writes the event of the row in `from`, if there is one: its columns `id` and `user_id` say what it is about
@@ -43,69 +48,88 @@ export function insertEvent(
     SELECT ${uuidv7()}::uuid, user_id, id::text, ${type}, ${data}, ${traceparent ?? null}::text, ${instant(at)} FROM ${from}`
 }
 
-/** Time is the database's throughout: replicas' clocks differ. `lease` and delays are in milliseconds. */
-export function makeOutbox(db: Db, { lease }: { lease: number }) {
-  /** What an event was put off for may have gone while that was being done. Makes those due for which it has, and says how many. */
-  const reconsider = (putOff: readonly Pick<OutboxEvent, 'id' | 'lease'>[]) => db.$executeRaw`
+/** All times are the database's, because the clocks of replicas differ. `lease` is in milliseconds, `runEvents` the longest run. */
+export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEvents: number }) {
+  /** An older event may disappear while a claim puts off the events behind it. Makes those due, and returns how many there are. */
+  const reconsider = (putOff: readonly Pick<Claimed, 'head' | 'lease'>[]) => db.$executeRaw`
     UPDATE outbox_events AS event SET next_attempt_at = now()
-    FROM jsonb_to_recordset(${JSON.stringify(putOff.map(({ id, lease }) => ({ id, lease })))}::jsonb) AS put_off(id uuid, lease timestamptz)
+    FROM jsonb_to_recordset(${JSON.stringify(putOff.map(({ head, lease }) => ({ id: head, lease })))}::jsonb)
+      AS put_off(id uuid, lease timestamptz)
     WHERE event.id = put_off.id AND event.next_attempt_at = put_off.lease AND NOT EXISTS (
       SELECT 1 FROM outbox_events AS older
       WHERE older.subject = event.subject AND older.sequence < event.sequence AND older.dead_at IS NULL
     )`
   return {
     /**
-     * Takes at most so many due events, of as many subjects. Those that come after another of their subject are put off until that one's
-     * turn has passed, so that however many there are, nobody looks at them again and again; `waiting` says whether there were any.
+     * Looks at no more than `limit` due events. Leases those that are the oldest of their subject, and returns each with the events behind
+     * it. The others are put off until the lease or backoff of the oldest ends, so that a long queue is not read again and again.
+     * `waiting`: events were put off. `more`: further events may be due.
      */
-    async claim(limit: number): Promise<{ taken: OutboxEvent[]; waiting: boolean }> {
-      for (let waiting = false; ; ) {
-        const due = await db.$queryRaw<(OutboxEvent & { follows: boolean })[]>`
-          WITH due AS (
-            SELECT id, subject, sequence FROM outbox_events
-            WHERE dead_at IS NULL AND next_attempt_at <= ${thisMillisecond} ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
-          ), placed AS (
-            SELECT id, (
-              SELECT next_attempt_at FROM outbox_events AS older
-              WHERE older.subject = due.subject AND older.sequence < due.sequence AND older.dead_at IS NULL
-              ORDER BY older.sequence LIMIT 1
-            ) AS first FROM due
-          )
+    async claim(limit: number): Promise<{ runs: Run[]; waiting: boolean; more: boolean }> {
+      const rows = await db.$queryRaw<Claimed[]>`
+        WITH due AS (
+          SELECT id, subject, sequence FROM outbox_events
+          WHERE dead_at IS NULL AND next_attempt_at <= ${thisMillisecond} ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        ), placed AS (
+          SELECT id, (
+            SELECT next_attempt_at FROM outbox_events AS older
+            WHERE older.subject = due.subject AND older.sequence < due.sequence AND older.dead_at IS NULL
+            ORDER BY older.sequence LIMIT 1
+          ) AS first FROM due
+        ), claimed AS (
           UPDATE outbox_events AS event
           SET next_attempt_at = CASE WHEN first > now() THEN first ELSE now() + ${interval(lease)} END
+            -- A millisecond behind the oldest event: the next claim finds that one first.
+            + CASE WHEN first IS NULL THEN interval '0' ELSE interval '1 millisecond' END
           FROM placed WHERE event.id = placed.id
-          RETURNING event.id, sequence, subject, type, data, traceparent, attempts, created_at, next_attempt_at AS lease,
-            first IS NOT NULL AS follows`
-        const taken = due.filter(({ follows }) => !follows)
-        const putOff = due.filter(({ follows }) => follows)
-        waiting ||= putOff.length > 0
-        const again = due.length === limit || (putOff.length > 0 && (await reconsider(putOff)) > 0)
-        if (taken.length > 0 || !again) return { taken, waiting }
-      }
+          RETURNING event.id AS head, event.subject, event.sequence, next_attempt_at AS lease, first IS NOT NULL AS follows
+        )
+        SELECT head, lease, follows, event.* FROM claimed LEFT JOIN LATERAL (
+          SELECT id, sequence, subject, type, data, traceparent, attempts, created_at FROM outbox_events AS own
+          WHERE NOT follows AND own.subject = claimed.subject AND own.sequence >= claimed.sequence AND own.dead_at IS NULL
+          ORDER BY own.sequence LIMIT ${runEvents}
+        ) AS event ON true
+        ORDER BY event.sequence`
+      const putOff = rows.filter(({ follows }) => follows)
+      const runs = runsOf(rows)
+      const more = putOff.length + runs.length === limit || (putOff.length > 0 && (await reconsider(putOff)) > 0)
+      return { runs, waiting: putOff.length > 0, more }
     },
 
     /**
-     * Writes down what became of events. Of one whose lease has run out meanwhile only that it was delivered. The next one of a subject
-     * whose turn it is now becomes due.
+     * Records the outcomes of runs, each as a whole, and makes the next event of their subjects due. Of a run whose lease another replica
+     * has taken meanwhile, it records only the delivered events: that replica decides about the others.
      */
     async settle(outcomes: readonly Outcome[]): Promise<void> {
-      const delivered = outcomes.flatMap(({ is, event }) => (is === 'delivered' ? [event.id] : []))
-      const kept = outcomes.flatMap((outcome) => (outcome.is === 'delivered' ? [] : [changesOf(outcome)]))
-      if (delivered.length > 0) {
-        await db.$executeRaw`
-          WITH gone AS (DELETE FROM outbox_events WHERE id = ANY(${delivered}::uuid[]) RETURNING subject, sequence) ${advance}`
-      }
-      if (kept.length === 0) return
+      if (outcomes.length === 0) return
+      const delivered = outcomes.flatMap((outcome) => outcome.delivered.map(({ id }) => id))
+      const dead = outcomes.flatMap((outcome) =>
+        outcome.dead.map(({ event, reason }) => ({ id: event.id, head: outcome.run.events[0].id, reason })),
+      )
       await db.$executeRaw`
-        WITH changed AS (
-          UPDATE outbox_events AS event SET
-            attempts = kept.attempts, last_error = kept.reason, dead_at = CASE WHEN kept.dead THEN now() END,
-            next_attempt_at = now() + kept.delay * interval '1 millisecond'
-          FROM jsonb_to_recordset(${JSON.stringify(kept)}::jsonb)
-            AS kept(id uuid, lease timestamptz, attempts int, delay float8, reason text, dead bool)
-          WHERE event.id = kept.id AND event.next_attempt_at = kept.lease
-          RETURNING subject, sequence, dead_at
-        ), gone AS (SELECT subject, sequence FROM changed WHERE dead_at IS NOT NULL) ${advance}`
+        WITH run AS (
+          SELECT settled.*, EXISTS (
+            SELECT 1 FROM outbox_events AS first WHERE first.id = head AND first.next_attempt_at = lease
+          ) AS held
+          FROM jsonb_to_recordset(${JSON.stringify(outcomes.map(settledRun))}::jsonb)
+            AS settled(head uuid, lease timestamptz, subject text, through bigint, delay float8, failed int, reason text)
+        ), gone AS (
+          DELETE FROM outbox_events WHERE id = ANY(${delivered}::uuid[]) RETURNING subject
+        ), given_up AS (
+          UPDATE outbox_events AS event SET dead_at = now(), attempts = event.attempts + 1, last_error = dead.reason
+          FROM jsonb_to_recordset(${JSON.stringify(dead)}::jsonb) AS dead(id uuid, head uuid, reason text)
+          JOIN run ON run.head = dead.head AND held
+          WHERE event.id = dead.id AND dead_at IS NULL
+        )
+        UPDATE outbox_events AS next
+        -- The clock and not now(): a claim that runs at this moment must find it due.
+        SET next_attempt_at = clock_timestamp() + delay * interval '1 millisecond',
+          attempts = next.attempts + failed, last_error = COALESCE(reason, next.last_error)
+        FROM run WHERE (held OR EXISTS (SELECT 1 FROM gone WHERE gone.subject = run.subject)) AND next.id = (
+          SELECT id FROM outbox_events AS later
+          WHERE later.subject = run.subject AND later.sequence > through AND later.dead_at IS NULL
+          ORDER BY later.sequence LIMIT 1
+        )`
     },
 
     /** Milliseconds until something is due, 0 when something is already; nothing when nothing waits. */
@@ -132,28 +156,31 @@ export const pruneOutbox = (db: Db, age: number): Promise<number> =>
     DELETE FROM outbox_events WHERE id IN (
       SELECT id FROM outbox_events WHERE dead_at < now() - ${interval(age)} LIMIT 10000 FOR UPDATE SKIP LOCKED)`
 
-/** Makes the next of each subject due, of which the one before is `gone`. By the clock of this very moment: a claim that runs may not know. */
-const advance = sql`
-  UPDATE outbox_events AS next SET next_attempt_at = clock_timestamp() FROM gone WHERE next.id = (
-    SELECT id FROM outbox_events AS later
-    WHERE later.subject = gone.subject AND later.sequence > gone.sequence AND later.dead_at IS NULL
-    ORDER BY later.sequence LIMIT 1
-  )`
-
 /** Moments are kept in whole milliseconds, rounded: what is due now may lie half of one ahead. */
 const thisMillisecond = sql`now() + interval '1 millisecond'`
 
 const interval = (milliseconds: number) => sql`${milliseconds}::float8 * interval '1 millisecond'`
 
-function changesOf(outcome: Exclude<Outcome, { is: 'delivered' }>) {
-  const { id, lease, attempts } = outcome.event
-  const common = { id, lease: lease.toISOString() }
-  switch (outcome.is) {
-    case 'returned':
-      return { ...common, attempts, delay: 0, reason: null, dead: false }
-    case 'postponed':
-      return { ...common, attempts: attempts + 1, delay: outcome.delay, reason: outcome.reason, dead: false }
-    case 'dead':
-      return { ...common, attempts: attempts + 1, delay: 0, reason: outcome.reason, dead: true }
+/** A row of a claim: an event of the run that `head` begins, or an event that was put off and belongs to no run. */
+type Claimed = { head: string; lease: Date } & ({ follows: true } | ({ follows: false } & OutboxEvent))
+
+function runsOf(rows: readonly Claimed[]): Run[] {
+  const runs = new Map<string, { lease: Date; events: [OutboxEvent, ...OutboxEvent[]] }>()
+  for (const row of rows) {
+    if (row.follows) continue
+    const { head, lease, follows: _, ...event } = row
+    const run = runs.get(head)
+    if (run) run.events.push(event)
+    else runs.set(head, { lease, events: [event] })
   }
+  return [...runs.values()]
+}
+
+/** A run as the statement reads it: the event behind `through` is the next one. */
+function settledRun({ run, delivered, dead, next }: Outcome) {
+  const [head] = run.events
+  const through = run.events[delivered.length + dead.length - 1]?.sequence ?? head.sequence - 1n
+  const { delayMs, reason } = next.type === 'postponed' ? next : { delayMs: 0, reason: null }
+  const failed = next.type === 'postponed' ? 1 : 0
+  return { head: head.id, lease: run.lease, subject: head.subject, through: String(through), delay: delayMs, failed, reason }
 }
