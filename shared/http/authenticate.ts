@@ -1,5 +1,7 @@
-// Who asks, from the bearer token alone (RFC 6750), and whether the path is theirs.
-import type { Context } from 'hono'
+// Identifies the caller by the bearer token (RFC 6750), checks that the path is the caller's, and gives each user a bounded share of the
+// process.
+import { ServerResponse } from 'node:http'
+import type { Context, Next } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import type { VerifyToken } from '../identity/issuers.ts'
@@ -7,18 +9,22 @@ import type { UserContext } from '../operations/operation.ts'
 import type { AppEnv } from './app.ts'
 import { annotate } from './route.ts'
 import { traceparentOf } from './trace.ts'
+import type { UserLanes } from './user-lanes.ts'
 
 export type SignedIn = { Variables: { ctx: UserContext } }
-type Deps = Pick<UserContext, 'db' | 'clock' | 'delivery'> & { verifyToken: VerifyToken }
+type Deps = Pick<UserContext, 'db' | 'clock' | 'delivery'> & { verifyToken: VerifyToken; lanes: UserLanes }
 
-/** Refuses a request without a good token; a handler behind it finds the user's context in `c.var.ctx`. */
+/**
+ * Refuses a request without a valid token, and one of a user who has too many under way. The handler finds the user's context in
+ * `c.var.ctx`.
+ */
 export function signedIn(deps: Deps) {
   return annotate(
     createMiddleware<AppEnv & SignedIn>(async (c, next) => {
-      await identify(c, deps)
-      await next()
+      const { actor } = await identify(c, deps)
+      await inLane(c, deps.lanes, actor.userId, next)
     }),
-    { bearer: true, errors: ['unauthenticated'] },
+    { bearer: true, errors: ['unauthenticated', 'throttled'] },
   )
 }
 
@@ -28,9 +34,9 @@ export function owner(deps: Deps) {
     createMiddleware<AppEnv & SignedIn, '/:user_id/*'>(async (c, next) => {
       const { actor } = await identify(c, deps)
       if (c.req.param('user_id') !== actor.userId) throw new AppError('forbidden', 'These are not your todos.')
-      await next()
+      await inLane(c, deps.lanes, actor.userId, next)
     }),
-    { bearer: true, errors: ['unauthenticated', 'forbidden'] },
+    { bearer: true, errors: ['unauthenticated', 'forbidden', 'throttled'] },
   )
 }
 
@@ -42,6 +48,28 @@ async function identify(c: Context<AppEnv & SignedIn>, { db, clock, delivery, ve
   c.set('ctx', ctx)
   c.set('userId', actor.userId)
   return ctx
+}
+
+/** Runs the request in its user's lane until the handler has returned and the response has ended. */
+async function inLane(c: Context, lanes: UserLanes, userId: string, next: Next): Promise<void> {
+  const { signal } = c.req.raw
+  const leave = await lanes.enter(userId, signal).catch((error) => {
+    if (!signal.aborted) throw error
+    throw new AppError('throttled', 'The connection was closed while the request waited for others of its user.', { cause: error })
+  })
+  try {
+    await next()
+  } finally {
+    const response = responseOf(c)
+    if (response === undefined || response.closed) leave()
+    // A body that streams is part of the request: its client may be slow, or never end it.
+    else response.once('close', leave)
+  }
+}
+
+/** Node's response. Upgrades to a WebSocket and requests within the process have none. */
+function responseOf({ env }: Context): ServerResponse | undefined {
+  return env?.outgoing instanceof ServerResponse ? env.outgoing : undefined
 }
 
 /** The token of an `Authorization` header (RFC 6750, section 2.1). */
