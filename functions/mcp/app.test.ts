@@ -186,6 +186,14 @@ describe.each([
     await client.close()
   })
 
+  it('names at most 20 of the faults of one call', async () => {
+    const client = await connect((await newUser(world)).headers)
+    const nonsense = Object.fromEntries(Array.from({ length: 1_900 }, (_, index) => [`field-${index}`, 1]))
+    const text = textOf(await call(client, 'add_task', { title: 'x', ...nonsense }))
+    expect(text.split('\n')).toHaveLength(21)
+    await client.close()
+  })
+
   it('takes null for no arguments, and answers parameters that fit no request as the mistake of the caller that they are', async () => {
     const client = await connect((await newUser(world)).headers)
     const ask = (method: string, params: Record<string, unknown>) => client.request({ method, params }, z.looseObject({}))
@@ -254,6 +262,9 @@ describe('POST', () => {
       return [answer.status, code && Number(code)]
     }
     expect(await status('{')).toEqual([400, -32700])
+    expect(await status(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"x":[${'1,'.repeat(2_000)}1]}}}`)).toEqual([
+      400, -32700,
+    ])
     expect(await status([list])).toEqual([400, -32600])
     expect(await status({ method: 'call/list_tasks', id: 1 })).toEqual([400, -32600])
     expect(await status('null')).toEqual([400, -32600])

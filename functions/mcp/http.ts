@@ -2,14 +2,16 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import { ErrorCode, isJSONRPCRequest, JSONRPCMessageSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { Log } from '../../shared/http/log.ts'
+import { parseJson } from '../../shared/json.ts'
 import type { UserContext } from '../../shared/operations/operation.ts'
+import { messageLimits, UNREADABLE } from './limits.ts'
 import { wrongParams } from './params.ts'
 import { authInfoOf, createMcpServer } from './server.ts'
 
 /** Answers a POST: one JSON-RPC message in, one JSON answer out (202 for what needs none). Errors of the protocol are its own, as JSON. */
 export async function answerPost(request: Request, ctx: UserContext, log: Log): Promise<Response> {
   const parsedBody = parse(await request.arrayBuffer())
-  if (parsedBody === undefined) return refusal(ErrorCode.ParseError, 'The body is not JSON in UTF-8.')
+  if (parsedBody === undefined) return refusal(ErrorCode.ParseError, UNREADABLE)
   if (Array.isArray(parsedBody)) return refusal(ErrorCode.InvalidRequest, 'Batches are not taken: send one message a request.')
   const { data: message } = JSONRPCMessageSchema.safeParse(parsedBody)
   if (!message) return refusal(ErrorCode.InvalidRequest, 'This is not a JSON-RPC 2.0 message.')
@@ -29,7 +31,7 @@ export async function answerPost(request: Request, ctx: UserContext, log: Log): 
 
 function parse(bytes: ArrayBuffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes), messageLimits)
   } catch {
     return undefined
   }

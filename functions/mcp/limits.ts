@@ -1,4 +1,9 @@
 // What a connection may cost, in one place.
+import type { JsonLimits } from '../../shared/json.ts'
+
+/** What a message may hold: twice as much as a call that changes 50 todos. The SDK's schemas take up to 30 µs a value. */
+export const messageLimits = { values: 2_000, levels: 32 } satisfies JsonLimits
+export const UNREADABLE = `This is not JSON in UTF-8 of at most ${messageLimits.values} values, nested at most ${messageLimits.levels} levels deep.`
 
 /** Milliseconds, unless said otherwise. */
 export const socketLimits = {

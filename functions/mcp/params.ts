@@ -24,5 +24,6 @@ schemas.set('tools/call', CallTool)
 /** Why the `params` do not fit the method (JSON-RPC 2.0, section 5.1); undefined when they do, or nobody knows the method. */
 export function wrongParams(request: JSONRPCRequest): { code: number; message: string } | undefined {
   const issue = schemas.get(request.method)?.safeParse(request).error?.issues[0]
-  return issue && { code: ErrorCode.InvalidParams, message: `${issue.path.join('.')}: ${issue.message}` }
+  // The path may hold a name that the client has made up, as long as the message.
+  return issue && { code: ErrorCode.InvalidParams, message: `${issue.path.join('.').slice(0, 200).toWellFormed()}: ${issue.message}` }
 }

@@ -12,7 +12,8 @@ import {
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
 import { type RawData, WebSocket } from 'ws'
-import { type SocketLimits, socketLimits } from './limits.ts'
+import { parseJson } from '../../shared/json.ts'
+import { messageLimits, type SocketLimits, socketLimits, UNREADABLE } from './limits.ts'
 import { wrongParams } from './params.ts'
 
 /** An older way to ask, if the message is in one: the request that is meant, and how its answer is to be said. */
@@ -132,7 +133,7 @@ export class WebSocketServerTransport implements Transport {
       this.#faults = 0
       this.onmessage?.(message, this.#extra)
     } else if (value === undefined) {
-      this.#fault(ErrorCode.ParseError, 'This is not JSON.')
+      this.#fault(ErrorCode.ParseError, UNREADABLE)
     } else {
       const hint = Array.isArray(value) ? 'Batches are not taken: send one message after the other.' : 'This is not a JSON-RPC 2.0 message.'
       this.#fault(ErrorCode.InvalidRequest, hint)
@@ -197,7 +198,7 @@ export class WebSocketServerTransport implements Transport {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text, messageLimits)
   } catch {
     return undefined
   }

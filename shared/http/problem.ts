@@ -34,7 +34,8 @@ export const Problem = z
           detail: z.string(),
         }),
       )
-      .optional(),
+      .optional()
+      .describe('The first 20 faults of the input'),
   })
   .meta({ id: 'Problem' })
 
