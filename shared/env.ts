@@ -1,6 +1,7 @@
 // Every environment variable there is: its form, its default and what it means. `main.ts` and `local.ts` read them through here.
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { AdmissionLimits } from './http/admission.ts'
 import type { ForeignIssuer } from './identity/issuers.ts'
 import type { OwnIssuer, SigningKeys } from './identity/tokens.ts'
 
@@ -153,6 +154,15 @@ export const variables = {
       .describe('an origin such as `https://todo.example.com`'),
     'Where callers reach the API, for what MCP clients are told of it. Default: the address that they asked',
   ),
+  MAX_RUNNING: variable(
+    whole(1, 10_000),
+    'Requests that a process works on at the same time, health checks aside. Default: 4 for each connection of DATABASE_POOL_SIZE',
+  ),
+  MAX_WAIT_MS: variableOr(
+    '500',
+    whole(1, 60_000),
+    'Milliseconds that a request may wait to be worked on; one that cannot begin by then is answered with 503',
+  ),
   USER_MAX_RUNNING: variableOr('8', whole(1, 10_000), 'Requests of one user that a process runs at the same time'),
   USER_MAX_WAITING: variableOr('32', whole(0, 10_000), 'Requests of one user that wait for those to end; one more is answered with 429'),
   MCP_MAX_CONNECTIONS: variableOr('1000', whole(1, 100_000), 'WebSockets that a process keeps at the most; more are answered with 503'),
@@ -204,6 +214,13 @@ export function foreignIssuer(env: Env): ForeignIssuer | undefined {
 export function databaseOptions(env: Env) {
   if (env.DATABASE_URL === undefined) throw new EnvError('DATABASE_URL: must be set')
   return { url: env.DATABASE_URL, allowInsecure: env.DATABASE_ALLOW_INSECURE, poolSize: env.DATABASE_POOL_SIZE }
+}
+
+/** Requests in work for each connection to the database: enough that one is always ready to use it. */
+const RUNNING_PER_CONNECTION = 4
+
+export function admissionLimits(env: Env): AdmissionLimits {
+  return { running: env.MAX_RUNNING ?? RUNNING_PER_CONNECTION * env.DATABASE_POOL_SIZE, waitMs: env.MAX_WAIT_MS }
 }
 
 function isOrigin(value: string): boolean {

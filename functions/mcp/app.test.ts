@@ -303,7 +303,8 @@ describe('POST', () => {
         headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
       })
-      return (await answerPost(request, { ...contextOf(world.deps, user), db: broken }, world.deps.log)).text()
+      const ctx = { ...contextOf(world.deps, user), db: broken }
+      return (await answerPost(request, await request.clone().arrayBuffer(), ctx, world.deps.log)).text()
     }
     const answers = [
       await ask('tools/call', { name: 'list_tasks' }),

@@ -8,9 +8,9 @@ import { messageLimits, UNREADABLE } from './limits.ts'
 import { wrongParams } from './params.ts'
 import { authInfoOf, createMcpServer } from './server.ts'
 
-/** Answers a POST: one JSON-RPC message in, one JSON answer out (202 for what needs none). Errors of the protocol are its own, as JSON. */
-export async function answerPost(request: Request, ctx: UserContext, log: Log): Promise<Response> {
-  const parsedBody = parse(await request.arrayBuffer())
+/** Answers a POST with this body: one JSON-RPC message in, one JSON answer out (202 for what needs none). Errors of the protocol are its own, as JSON. */
+export async function answerPost(request: Request, body: ArrayBuffer, ctx: UserContext, log: Log): Promise<Response> {
+  const parsedBody = parse(body)
   if (parsedBody === undefined) return refusal(ErrorCode.ParseError, UNREADABLE)
   if (Array.isArray(parsedBody)) return refusal(ErrorCode.InvalidRequest, 'Batches are not taken: send one message a request.')
   const { data: message } = JSONRPCMessageSchema.safeParse(parsedBody)

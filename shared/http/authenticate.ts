@@ -6,6 +6,7 @@ import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import type { VerifyToken } from '../identity/issuers.ts'
 import type { UserContext } from '../operations/operation.ts'
+import { slotOf } from './admission.ts'
 import type { AppEnv } from './app.ts'
 import { annotate } from './route.ts'
 import { traceparentOf } from './trace.ts'
@@ -53,10 +54,23 @@ async function identify(c: Context<AppEnv & SignedIn>, { db, clock, delivery, ve
 /** Runs the request in its user's lane until the handler has returned and the response has ended. */
 async function inLane(c: Context, lanes: UserLanes, userId: string, next: Next): Promise<void> {
   const { signal } = c.req.raw
-  const leave = await lanes.enter(userId, signal).catch((error) => {
+  const waits = lanes.isFull(userId)
+  const entering = lanes.enter(userId, signal).catch((error) => {
     if (!signal.aborted) throw error
     throw new AppError('throttled', 'The connection was closed while the request waited for others of its user.', { cause: error })
   })
+  if (waits)
+    await slotOf(c)
+      .aside(entering)
+      .catch((error) => {
+        // The lane may have let the request in all the same.
+        entering.then(
+          (leave) => leave(),
+          () => {},
+        )
+        throw error
+      })
+  const leave = await entering
   try {
     await next()
   } finally {

@@ -43,6 +43,17 @@ export function responseHeaders(origins: CorsOrigins) {
   })
 }
 
+/** The same headers, for an answer that is given without the app. */
+export function bareHeaders(origins: CorsOrigins, origin: string | undefined): Record<string, string> {
+  const any = origins.includes('*')
+  const headers: Record<string, string> = { ...Object.fromEntries(FIXED), ...(any ? {} : { vary: 'Origin' }) }
+  if (origin === undefined || !isAllowed(origin, origins)) return headers
+  headers['access-control-allow-origin'] = any ? '*' : origin
+  if (!any) headers['access-control-allow-credentials'] = 'true'
+  headers['access-control-expose-headers'] = EXPOSED
+  return headers
+}
+
 /** Whether pages of this origin may call. */
 export function isAllowed(origin: string, allowed: CorsOrigins): boolean {
   if (allowed.includes('*') || allowed.includes(origin)) return true

@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import { AppError, type Issue } from '../errors.ts'
 import { jsonLimits, parseJson, TooManyValues } from '../json.ts'
-import { endedEarly } from './body-limit.ts'
+import { readBody } from './body-limit.ts'
 import { annotate } from './route.ts'
 
 /**
@@ -44,7 +44,7 @@ export function path<S extends z.ZodRawShape>(schema: z.ZodObject<S>) {
  * own `c.req.json()` reads.
  */
 async function readJsonText(c: Context, expected: string, optional: boolean): Promise<void> {
-  const bytes = await c.req.raw.arrayBuffer().catch(endedEarly)
+  const bytes = await readBody(c)
   if (bytes.byteLength === 0) {
     if (optional) return keepText(c, '{}')
     throw new AppError('malformed', 'A JSON body is needed.')

@@ -1,0 +1,90 @@
+// What stands before an app: it answers 503 for what the app could not do in time, and for readiness once the process is about to end.
+// A refusal passes neither the app nor the adaptor's Request and Response: it must cost a fraction of what an answer costs.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { AppError } from '../errors.ts'
+import { type Admission, keepSlot, overloaded, Slot } from './admission.ts'
+import { bareHeaders, type CorsOrigins } from './headers.ts'
+import type { Log } from './log.ts'
+import { problemBody, problemHeaders } from './problem.ts'
+
+export type Fetch = (request: Request, env?: object) => Response | Promise<Response>
+
+export type FrontOptions = {
+  /** Without it, every request is let in. */
+  admission?: Admission | undefined
+  corsOrigins?: CorsOrigins | undefined
+  log?: Log | undefined
+}
+
+export type Front = {
+  /** The app, which is called when there is a place for the request. */
+  fetch: Fetch
+  /** Answers a request that cannot be let in, and says whether it did. */
+  refuse(request: IncomingMessage, response: ServerResponse): boolean
+}
+
+/** Milliseconds between two log lines about refusals: one line each would cost more than the refusals do. */
+const REPORT = 1_000
+
+const ENDING = new AppError('unavailable', 'This process is about to end.', { retryAfter: 1 })
+const OVERLOADED = overloaded()
+
+/** `draining` says whether the process is about to end. */
+export function createFront(app: Fetch, draining: () => boolean, { admission, corsOrigins = [], log }: FrontOptions = {}): Front {
+  let refused = 0
+
+  /** Why a request is refused at once, if it is. Health comes first: an orchestrator that gets no answer ends the process. */
+  function refusal(path: string): AppError | undefined {
+    if (path === '/health/ready' && draining()) return ENDING
+    return admission?.isFull() && !isHealth(path) ? OVERLOADED : undefined
+  }
+
+  function answer(error: AppError, path: string, origin: string | undefined) {
+    if (error === OVERLOADED && refused++ === 0) setTimeout(report, REPORT).unref()
+    const body = problemBody(error, path)
+    return { status: body.status, headers: { ...bareHeaders(corsOrigins, origin), ...problemHeaders(error) }, text: JSON.stringify(body) }
+  }
+
+  function report(): void {
+    log?.('warn', 'overloaded', { refused })
+    refused = 0
+  }
+
+  async function run(request: Request, env: object, places: Admission): Promise<Response> {
+    const slot = new Slot(places)
+    keepSlot(env, slot)
+    try {
+      return await app(request, env)
+    } finally {
+      slot.end()
+    }
+  }
+
+  return {
+    fetch(request, env = {}) {
+      const path = new URL(request.url).pathname
+      const respond = (error: AppError) => {
+        const { status, headers, text } = answer(error, path, request.headers.get('origin') ?? undefined)
+        return new Response(text, { status, headers })
+      }
+      const error = refusal(path)
+      if (error) return respond(error)
+      if (!admission || isHealth(path)) return app(request, env)
+      const admitted = admission.enter()
+      if (admitted === true) return run(request, env, admission)
+      return admitted.then((inTime) => (inTime ? run(request, env, admission) : respond(OVERLOADED)))
+    },
+    refuse(request, response) {
+      const { url = '' } = request
+      const query = url.indexOf('?')
+      const path = query < 0 ? url : url.slice(0, query)
+      const error = refusal(path)
+      if (!error) return false
+      const { status, headers, text } = answer(error, path, request.headers.origin)
+      response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
+      return true
+    },
+  }
+}
+
+const isHealth = (path: string) => path === '/health/live' || path === '/health/ready'
