@@ -1,6 +1,5 @@
 // The HTTP face of chat and of conversations.
 import { randomUUID } from 'node:crypto'
-import { slotOf } from '../../shared/http/admission.ts'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
 import { serves } from '../../shared/http/route.ts'
@@ -44,14 +43,10 @@ export function chatApp(deps: ChatDeps) {
       const about = { conversation_id: journal.conversationId, user_id: ctx.actor.userId, engine }
 
       const answering = { ...deps, ask: deps.ask && tracedModel(deps.ask, c.var.span) }
-      // A model's turn takes a minute, and this process no time.
-      if (deps.ask) slotOf(c).leave()
 
       if (streams) {
         const run = async (emit: Parameters<typeof answerMessage>[3]['emit']) => {
-          const answered = answerMessage(answering, ctx, journal, { ...asked, emit }).finally(journal.close)
-          slotOf(c).holdFor(answered)
-          const { failure } = await answered
+          const { failure } = await answerMessage(answering, ctx, journal, { ...asked, emit }).finally(journal.close)
           return failure?.message
         }
         const start = { messageId: `msg_${randomUUID()}`, messageMetadata: about }

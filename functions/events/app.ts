@@ -1,5 +1,4 @@
 // What Knative Eventing calls once a minute, and where the events of the whole API are described.
-import { slotOf } from '../../shared/http/admission.ts'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { serves } from '../../shared/http/route.ts'
 import { todoEvents } from '../../shared/operations/todo-events.ts'
@@ -17,14 +16,7 @@ const operation = {
 
 export function eventsApp(deps: AppDeps) {
   const about = 'What changes tell the world, and the sweep that delivers what was left over.'
-  return createApp({ name: 'events', about, maxBody: 64 * 1024, tells: todoEvents }, deps).post(
-    '/',
-    serves(operation),
-    tick(),
-    async (c) => {
-      // A sweep waits for sinks, for up to 40 s.
-      slotOf(c).leave()
-      return c.json(await sweep(deps))
-    },
+  return createApp({ name: 'events', about, maxBody: 64 * 1024, tells: todoEvents }, deps).post('/', serves(operation), tick(), async (c) =>
+    c.json(await sweep(deps)),
   )
 }

@@ -112,30 +112,31 @@ it('frees the place of a request that steps aside, and takes one again before it
   expect(admission.enter()).toBeInstanceOf(Promise)
 })
 
-it('refuses a request that stepped aside and finds no place again in time', async () => {
+it('refuses a request that stepped aside and finds no place again in time, and undoes what it had waited for', async () => {
   const admission = createAdmission({ running: 1, waitMs: 500 })
   enter(admission, 1)
   const slot = new Slot(admission)
-  const back = expect(slot.aside(Promise.resolve())).rejects.toMatchObject({ kind: 'unavailable', retryAfter: 1 })
+  const undo = vi.fn()
+  const back = expect(slot.aside(Promise.resolve('result'), undo)).rejects.toMatchObject({ kind: 'unavailable', retryAfter: 1 })
   enter(admission, 1)
   await vi.advanceTimersByTimeAsync(500)
   await back
-  slot.end()
+  expect(undo).toHaveBeenCalledExactlyOnceWith('result')
+  slot.leave()
   // The place of the other is still taken.
   expect(admission.enter()).toBeInstanceOf(Promise)
 })
 
-it('keeps the place of an answer that streams until its work has ended', async () => {
-  const admission = createAdmission({ running: 1, waitMs: 500 })
+it('counts a request for a second, however long it runs, and gives its place back once', async () => {
+  const admission = createAdmission({ running: 1, waitMs: 2_000 })
   enter(admission, 1)
   const slot = new Slot(admission)
-  const work = Promise.withResolvers<void>()
-  slot.holdFor(work.promise)
-  slot.end()
-  const waiting = enter(admission, 1)
+  const waiting = enter(admission, 2)
+  await vi.advanceTimersByTimeAsync(999)
+  expect(waiting).toEqual([undefined, undefined])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(waiting).toEqual([true, undefined])
+  slot.leave()
   await settle()
-  expect(waiting).toEqual([undefined])
-  work.reject(new Error('failed'))
-  await settle()
-  expect(waiting).toEqual([true])
+  expect(waiting).toEqual([true, undefined])
 })

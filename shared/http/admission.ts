@@ -27,6 +27,8 @@ const LIMITS = {
   waiting: 1_000,
   /** What the latest interval counts in the moving average of intervals. */
   weight: 0.05,
+  /** Milliseconds after which a request counts no more: what runs for so long waits for something else than this process. */
+  holdMs: 1_000,
 }
 
 type Waiting = { since: number; resolve: (admitted: boolean) => void }
@@ -96,46 +98,48 @@ export function createAdmission({ running: most, waitMs }: AdmissionLimits): Adm
   }
 }
 
-/** The place of one request. */
+/**
+ * The place of one request that was let in. It is free after a second at the latest, so that answers of a language model, streams and a
+ * database that hangs do not shut the process.
+ */
 export class Slot {
   readonly #admission: Admission
-  #held = true
-  #work: Promise<unknown> | undefined
+  #held = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor(admission: Admission) {
     this.#admission = admission
+    this.#hold()
   }
 
-  /** Gives the place back for good, for a request that waits for something outside the process, such as a language model. Idempotent. */
+  /** Gives the place back. Idempotent. */
   leave(): void {
     if (!this.#held) return
     this.#held = false
+    clearTimeout(this.#timer)
     this.#admission.leave()
   }
 
   /**
-   * Waits for something that takes the process no time, such as a client that is slow to send, and leaves the place to others meanwhile.
-   * @throws AppError `unavailable` when the request cannot go on in time; whatever `wait` rejects with
+   * Waits for something that is not this process, such as a client that is slow to send, and leaves the place to others meanwhile.
+   * `undo` is called with the result when the request cannot go on.
+   * @throws AppError `unavailable` when there is no place again in time; whatever `wait` rejects with
    */
-  async aside<T>(wait: Promise<T>): Promise<T> {
+  async aside<T>(wait: Promise<T>, undo?: (result: T) => void): Promise<T> {
     if (!this.#held) return wait
     this.leave()
     const result = await wait
-    this.#held = await this.#admission.enter()
-    if (!this.#held) throw overloaded()
-    return result
+    if (await this.#admission.enter()) {
+      this.#hold()
+      return result
+    }
+    undo?.(result)
+    throw overloaded()
   }
 
-  /** Keeps the place until `work` has settled, for an answer that begins before its work has ended. */
-  holdFor(work: Promise<unknown>): void {
-    this.#work = work
-  }
-
-  /** The request has its answer. */
-  end(): void {
-    const leave = () => this.leave()
-    if (this.#work) this.#work.then(leave, leave)
-    else leave()
+  #hold(): void {
+    this.#held = true
+    this.#timer = setTimeout(() => this.leave(), LIMITS.holdMs).unref()
   }
 }
 

@@ -1,6 +1,5 @@
 // Identifies the caller by the bearer token (RFC 6750), checks that the path is the caller's, and gives each user a bounded share of the
 // process.
-import { ServerResponse } from 'node:http'
 import type { Context, Next } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
@@ -8,6 +7,7 @@ import type { VerifyToken } from '../identity/issuers.ts'
 import type { UserContext } from '../operations/operation.ts'
 import { slotOf } from './admission.ts'
 import type { AppEnv } from './app.ts'
+import { outgoingOf } from './node-env.ts'
 import { annotate } from './route.ts'
 import { traceparentOf } from './trace.ts'
 import type { UserLanes } from './user-lanes.ts'
@@ -59,31 +59,15 @@ async function inLane(c: Context, lanes: UserLanes, userId: string, next: Next):
     if (!signal.aborted) throw error
     throw new AppError('throttled', 'The connection was closed while the request waited for others of its user.', { cause: error })
   })
-  if (waits)
-    await slotOf(c)
-      .aside(entering)
-      .catch((error) => {
-        // The lane may have let the request in all the same.
-        entering.then(
-          (leave) => leave(),
-          () => {},
-        )
-        throw error
-      })
-  const leave = await entering
+  const leave = await (waits ? slotOf(c).aside(entering, (leave) => leave()) : entering)
   try {
     await next()
   } finally {
-    const response = responseOf(c)
+    const response = outgoingOf(c.env)
     if (response === undefined || response.closed) leave()
     // A body that streams is part of the request: its client may be slow, or never end it.
     else response.once('close', leave)
   }
-}
-
-/** Node's response. Upgrades to a WebSocket and requests within the process have none. */
-function responseOf({ env }: Context): ServerResponse | undefined {
-  return env?.outgoing instanceof ServerResponse ? env.outgoing : undefined
 }
 
 /** The token of an `Authorization` header (RFC 6750, section 2.1). */

@@ -1,10 +1,10 @@
 // How many bytes a body may have. A length that is announced is judged by its announcement, so that the body itself is left to whoever
 // reads it; only one that comes in chunks is counted here.
-import { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import { slotOf } from './admission.ts'
+import { incomingOf } from './node-env.ts'
 
 /** Refuses a longer body with 413, and leaves the connection fit for the next request. */
 export function limitBody(max: number) {
@@ -34,7 +34,7 @@ export async function readBody(c: Context): Promise<ArrayBuffer> {
 /** Whether the whole request has been received. What came in one packet with the headers is read in this turn of the event loop. */
 async function hasArrived({ env }: Context): Promise<boolean> {
   await undefined
-  return !(env?.incoming instanceof IncomingMessage) || env.incoming.complete
+  return incomingOf(env)?.complete ?? true
 }
 
 async function read(body: ReadableStream<Uint8Array>, max: number) {

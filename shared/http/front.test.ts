@@ -38,6 +38,16 @@ async function start(admission: Admission, log: Log = deps.log) {
       await wait()
       return c.json({})
     })
+    .get('/stream', (c) => {
+      const chunks = new ReadableStream({
+        async start(controller) {
+          controller.enqueue(new TextEncoder().encode('data: begun\n\n'))
+          await wait()
+          controller.close()
+        },
+      })
+      return c.body(chunks, 200, { 'content-type': 'text/event-stream' })
+    })
     .get('/quick', (c) => c.json({}))
     .post('/notes', body(z.strictObject({ title: z.string() })), (c) => c.json(c.req.valid('json')))
   const sockets = { drain: async () => {} }
@@ -108,7 +118,7 @@ it('refuses to upgrade a connection, too', async () => {
 })
 
 it('gives the place back after an answer, an error and a request that no app is asked about', async () => {
-  const { ask, port } = await start(createAdmission({ running: 1, waitMs: 5_000 }))
+  const { ask, port } = await start(createAdmission({ running: 1, waitMs: 500 }))
   for (let count = 0; count < 3; count++) {
     expect((await ask('/quick')).status).toBe(200)
     expect((await ask('/nothing')).status).toBe(404)
@@ -119,7 +129,7 @@ it('gives the place back after an answer, an error and a request that no app is 
 })
 
 it('takes no place for a request whose body is slow to come', async () => {
-  const { ask, port } = await start(createAdmission({ running: 1, waitMs: 5_000 }))
+  const { ask, port } = await start(createAdmission({ running: 1, waitMs: 500 }))
   const slow = connect(port, '127.0.0.1')
   slow.write('POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"ti')
   const chunked = connect(port, '127.0.0.1')
@@ -136,7 +146,7 @@ it('takes no place for a request whose body is slow to come', async () => {
 })
 
 it('takes no place for a request that waits for another one of its user', async () => {
-  const { slow, ask } = await start(createAdmission({ running: 2, waitMs: 5_000 }))
+  const { slow, ask } = await start(createAdmission({ running: 2, waitMs: 500 }))
   const { headers } = await newUser(world)
   const own = Array.from({ length: 4 }, () => ask('/own/slow', { headers }))
   await expect.poll(() => slow.length, { interval: 10 }).toBe(1)
@@ -146,6 +156,26 @@ it('takes no place for a request that waits for another one of its user', async 
     slow[done]?.resolve()
   }
   expect((await Promise.all(own)).map(({ status }) => status)).toEqual([200, 200, 200, 200])
+})
+
+it('counts a stream whose work goes on behind its beginning', async () => {
+  let running = 0
+  const { slow, ask } = await start({
+    isFull: () => false,
+    enter() {
+      running += 1
+      return true
+    },
+    leave() {
+      running -= 1
+    },
+  })
+  const stream = await ask('/stream')
+  expect([slow.length, running]).toEqual([1, 1])
+  expect((await ask('/quick')).status).toBe(200)
+  slow[0]?.resolve()
+  expect(await stream.text()).toBe('data: begun\n\n')
+  await expect.poll(() => running, { interval: 5 }).toBe(0)
 })
 
 it('logs how many requests it has refused once a second, not one line for each', async () => {

@@ -5,6 +5,7 @@ import { AppError } from '../errors.ts'
 import { type Admission, keepSlot, overloaded, Slot } from './admission.ts'
 import { bareHeaders, type CorsOrigins } from './headers.ts'
 import type { Log } from './log.ts'
+import { outgoingOf } from './node-env.ts'
 import { problemBody, problemHeaders } from './problem.ts'
 
 export type Fetch = (request: Request, env?: object) => Response | Promise<Response>
@@ -53,10 +54,16 @@ export function createFront(app: Fetch, draining: () => boolean, { admission, co
   async function run(request: Request, env: object, places: Admission): Promise<Response> {
     const slot = new Slot(places)
     keepSlot(env, slot)
+    let streams = false
     try {
-      return await app(request, env)
+      const response = await app(request, env)
+      streams = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
+      return response
     } finally {
-      slot.end()
+      // A slow reader must not hold a place, but the work of a stream goes on behind its beginning.
+      const outgoing = streams ? outgoingOf(env) : undefined
+      if (outgoing) outgoing.once('close', () => slot.leave())
+      else slot.leave()
     }
   }
 
