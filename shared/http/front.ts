@@ -27,23 +27,31 @@ export type Front = {
 /** Milliseconds between two log lines about refusals: one line each would cost more than the refusals do. */
 const REPORT = 1_000
 
-const ENDING = new AppError('unavailable', 'This process is about to end.', { retryAfter: 1 })
-const OVERLOADED = overloaded()
+/** A refusal, prepared as far as it is the same for every request. */
+type Refusal = { status: number; headers: Record<string, string>; text(path: string): string }
+
+function prepare(error: AppError): Refusal {
+  const { instance: _, ...body } = problemBody(error, '')
+  const begin = JSON.stringify(body).slice(0, -1)
+  return { status: body.status, headers: problemHeaders(error), text: (path) => `${begin},"instance":${JSON.stringify(path)}}` }
+}
+
+const ENDING = prepare(new AppError('unavailable', 'This process is about to end.', { retryAfter: 1 }))
+const OVERLOADED = prepare(overloaded())
 
 /** `draining` says whether the process is about to end. */
 export function createFront(app: Fetch, draining: () => boolean, { admission, corsOrigins = [], log }: FrontOptions = {}): Front {
   let refused = 0
 
-  /** Why a request is refused at once, if it is. Health comes first: an orchestrator that gets no answer ends the process. */
-  function refusal(path: string): AppError | undefined {
+  /** How a request is refused at once, if it is. Health comes first: an orchestrator that gets no answer ends the process. */
+  function refusalOf(path: string): Refusal | undefined {
     if (path === '/health/ready' && draining()) return ENDING
     return admission?.isFull() && !isHealth(path) ? OVERLOADED : undefined
   }
 
-  function answer(error: AppError, path: string, origin: string | undefined) {
-    if (error === OVERLOADED && refused++ === 0) setTimeout(report, REPORT).unref()
-    const body = problemBody(error, path)
-    return { status: body.status, headers: { ...bareHeaders(corsOrigins, origin), ...problemHeaders(error) }, text: JSON.stringify(body) }
+  function headersOf(refusal: Refusal, origin: string | undefined): Record<string, string> {
+    if (refusal === OVERLOADED && refused++ === 0) setTimeout(report, REPORT).unref()
+    return { ...bareHeaders(corsOrigins, origin), ...refusal.headers }
   }
 
   function report(): void {
@@ -70,12 +78,12 @@ export function createFront(app: Fetch, draining: () => boolean, { admission, co
   return {
     fetch(request, env = {}) {
       const path = new URL(request.url).pathname
-      const respond = (error: AppError) => {
-        const { status, headers, text } = answer(error, path, request.headers.get('origin') ?? undefined)
-        return new Response(text, { status, headers })
+      const respond = (refusal: Refusal) => {
+        const headers = headersOf(refusal, request.headers.get('origin') ?? undefined)
+        return new Response(refusal.text(path), { status: refusal.status, headers })
       }
-      const error = refusal(path)
-      if (error) return respond(error)
+      const refusal = refusalOf(path)
+      if (refusal) return respond(refusal)
       if (!admission || isHealth(path)) return app(request, env)
       const admitted = admission.enter()
       if (admitted === true) return run(request, env, admission)
@@ -85,10 +93,12 @@ export function createFront(app: Fetch, draining: () => boolean, { admission, co
       const { url = '' } = request
       const query = url.indexOf('?')
       const path = query < 0 ? url : url.slice(0, query)
-      const error = refusal(path)
-      if (!error) return false
-      const { status, headers, text } = answer(error, path, request.headers.origin)
-      response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
+      const refusal = refusalOf(path)
+      if (!refusal) return false
+      const text = refusal.text(path)
+      const headers = { ...headersOf(refusal, request.headers.origin), 'content-length': String(Buffer.byteLength(text)) }
+      // A flat list is written as it is.
+      response.writeHead(refusal.status, Object.entries(headers).flat()).end(text)
       return true
     },
   }

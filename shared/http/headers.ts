@@ -6,14 +6,15 @@ import { createMiddleware } from 'hono/factory'
 export type CorsOrigins = readonly string[]
 
 /** Answers hold people's data and tokens: nothing may keep them, show them in a frame, or take them for anything but JSON. */
-const FIXED = Object.entries({
+const FIXED_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'cross-origin',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
-})
+}
+const FIXED = Object.entries(FIXED_HEADERS)
 const EXPOSED = 'Link, Location, Retry-After, WWW-Authenticate, X-Request-Id'
 const METHODS = 'GET, POST, PUT, PATCH, DELETE'
 const PREFLIGHT_SECONDS = '600'
@@ -46,7 +47,7 @@ export function responseHeaders(origins: CorsOrigins) {
 /** The same headers, for an answer that is given without the app. */
 export function bareHeaders(origins: CorsOrigins, origin: string | undefined): Record<string, string> {
   const any = origins.includes('*')
-  const headers: Record<string, string> = { ...Object.fromEntries(FIXED), ...(any ? {} : { vary: 'Origin' }) }
+  const headers: Record<string, string> = { ...FIXED_HEADERS, ...(any ? {} : { vary: 'Origin' }) }
   if (origin === undefined || !isAllowed(origin, origins)) return headers
   headers['access-control-allow-origin'] = any ? '*' : origin
   if (!any) headers['access-control-allow-credentials'] = 'true'
