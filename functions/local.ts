@@ -11,7 +11,7 @@ import { databaseOptions, type Env, readEnv } from '../shared/env.ts'
 import type { Send } from '../shared/events/sink.ts'
 import { type AnyApp, createApp } from '../shared/http/app.ts'
 import { jsonLog } from '../shared/http/log.ts'
-import { assertFree, endWith, onStop, serve } from '../shared/http/serve.ts'
+import { assertFree, endWith, frontOf, onStop, serve } from '../shared/http/serve.ts'
 import { authApp } from './auth/app.ts'
 import { makeAuthDeps } from './auth/deps.ts'
 import { chatApp } from './chat/app.ts'
@@ -87,7 +87,7 @@ async function start(): Promise<void> {
     const deps = { ...made, delivery }
     const { app, passwords, sockets } = localApp(env, deps)
     if (own) await seed(deps.db, await passwords.hash(demo.password))
-    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets })
+    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, ...frontOf(env, deps) })
     stop = async () => {
       await serving.drain({ lameDuck: 0 })
       await delivery.drain()

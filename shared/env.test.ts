@@ -173,6 +173,8 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     takes: [['https://todo.example.com', 'https://todo.example.com']],
     refuses: ['todo.example.com', 'https://todo.example.com/', 'https://todo.example.com/api', 'ftp://todo.example.com', '*', 'loopback'],
   },
+  MAX_RUNNING: { fallback: undefined, takes: [['1', 1]], refuses: ['0', '10001'] },
+  MAX_WAIT_MS: { fallback: 500, takes: [['60000', 60_000]], refuses: ['0', '60001', '1s'] },
   USER_MAX_RUNNING: { fallback: 8, takes: [['1', 1]], refuses: ['0', '10001', '-1'] },
   USER_MAX_WAITING: { fallback: 32, takes: [['0', 0]], refuses: ['10001', '-1', 'none'] },
   USER_MAX_OPEN_TODOS: { fallback: 10_000, takes: [['1', 1]], refuses: ['0', '-1', 'none', '1000000000'] },

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { StartupError } from '@todo/prisma/startup-error'
 import { z } from 'zod'
+import type { AdmissionLimits } from './http/admission.ts'
 import type { TrustedProxies } from './http/client-address.ts'
 import type { ForeignIssuer } from './identity/issuers.ts'
 import type { OwnIssuer, SigningKeys } from './identity/tokens.ts'
@@ -173,6 +174,15 @@ export const variables = {
       .describe('an origin such as `https://todo.example.com`'),
     'Where callers reach the API: what MCP clients are pointed to, by default the address that they asked. Where it is https, browsers are told to use nothing else (HSTS)',
   ),
+  MAX_RUNNING: variable(
+    whole(1, 10_000),
+    'Requests that a process works on at the same time, health checks aside. Default: 4 for each connection of DATABASE_POOL_SIZE',
+  ),
+  MAX_WAIT_MS: variableOr(
+    '500',
+    whole(1, 60_000),
+    'Milliseconds that a request may wait to be worked on; one that cannot begin by then is answered with 503',
+  ),
   USER_MAX_RUNNING: variableOr('8', whole(1, 10_000), 'Requests of one user that a process runs at the same time'),
   USER_MAX_WAITING: variableOr('32', whole(0, 10_000), 'Requests of one user that wait for those to end; one more is answered with 429'),
   USER_MAX_OPEN_TODOS: variableOr('10000', whole(1, 999_999_999), 'Open todos that one user may have'),
@@ -240,6 +250,13 @@ export function foreignIssuer(env: Env): ForeignIssuer | undefined {
 export function databaseOptions(env: Env) {
   if (env.DATABASE_URL === undefined) throw new EnvError('DATABASE_URL: must be set')
   return { url: env.DATABASE_URL, allowInsecure: env.DATABASE_ALLOW_INSECURE, poolSize: env.DATABASE_POOL_SIZE }
+}
+
+/** Requests in work for each connection to the database: enough that one is always ready to use it. */
+const RUNNING_PER_CONNECTION = 4
+
+export function admissionLimits(env: Env): AdmissionLimits {
+  return { running: env.MAX_RUNNING ?? RUNNING_PER_CONNECTION * env.DATABASE_POOL_SIZE, waitMs: env.MAX_WAIT_MS }
 }
 
 function isOrigin(value: string): boolean {

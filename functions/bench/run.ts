@@ -11,6 +11,7 @@ import { fromZero } from './from-zero.ts'
 import { mcpSockets } from './mcp.ts'
 import { memory } from './memory.ts'
 import { outbox } from './outbox.ts'
+import { overload } from './overload.ts'
 import { type Row, report } from './report.ts'
 import { roundTrips } from './round-trips.ts'
 import { scale } from './scale.ts'
@@ -30,6 +31,7 @@ const parts: Record<string, Part> = {
   conversation,
   outbox,
   fleet,
+  overload,
   'round-trips': roundTrips,
   // Last, because it leaves a database behind that is busy with itself.
   scale,

@@ -228,6 +228,14 @@ describe.each([
     await client.close()
   })
 
+  it('names at most 20 of the faults of one call', async () => {
+    const client = await connect((await newUser(world)).headers)
+    const nonsense = Object.fromEntries(Array.from({ length: 1_900 }, (_, index) => [`field-${index}`, 1]))
+    const text = textOf(await call(client, 'add_task', { title: 'x', ...nonsense }))
+    expect(text.split('\n')).toHaveLength(21)
+    await client.close()
+  })
+
   it('takes null for no arguments, and answers parameters that fit no request as the mistake of the caller that they are', async () => {
     const client = await connect((await newUser(world)).headers)
     const ask = (method: string, params: Record<string, unknown>) => client.request({ method, params }, z.looseObject({}))
@@ -296,6 +304,9 @@ describe('POST', () => {
       return [answer.status, code && Number(code)]
     }
     expect(await status('{')).toEqual([400, -32700])
+    expect(await status(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"x":[${'1,'.repeat(2_000)}1]}}}`)).toEqual([
+      400, -32600,
+    ])
     expect(await status([list])).toEqual([400, -32600])
     expect(await status({ method: 'call/list_tasks', id: 1 })).toEqual([400, -32600])
     expect(await status('null')).toEqual([400, -32600])
@@ -334,7 +345,8 @@ describe('POST', () => {
         headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
       })
-      return (await answerPost(request, { ...contextOf(world.deps, user), db: broken }, world.deps.log)).text()
+      const ctx = { ...contextOf(world.deps, user), db: broken }
+      return (await answerPost(request, await request.clone().arrayBuffer(), ctx, world.deps.log)).text()
     }
     const answers = [
       await ask('tools/call', { name: 'list_tasks' }),

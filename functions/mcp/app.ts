@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { AppError } from '../../shared/errors.ts'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
+import { readBody } from '../../shared/http/body-limit.ts'
 import { annotate, serves } from '../../shared/http/route.ts'
 import { traceparentOf } from '../../shared/http/trace.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
@@ -115,7 +116,7 @@ export function mcpApp(deps: McpDeps) {
     })
     .post('/api/v1/mcp', serves(post, { answers: postAnswers }), checkOrigin, signedIn(deps), takesMessage, async (c) => {
       const { answerPost } = await import('./http.ts')
-      return answerPost(c.req.raw, c.var.ctx, log)
+      return answerPost(c.req.raw, await readBody(c), c.var.ctx, log)
     })
     .post('/api/v1/mcp/ticket', serves(ticket, { status: 201 }), signedIn(deps), async (c) =>
       c.json(await tickets.issue(c.var.ctx.actor), 201),

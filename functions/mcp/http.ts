@@ -6,11 +6,11 @@ import { parseMessage, readMessage } from './messages.ts'
 import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 
 /**
- * Answers a POST: one JSON-RPC message in, one JSON answer out, or 202 without a body for a notification. An error of the protocol has the
+ * Answers a POST with this body: one JSON-RPC message in, one JSON answer out, or 202 without a body for a notification. An error of the protocol has the
  * status 400 when its message has no readable id, else 200.
  */
-export async function answerPost(request: Request, ctx: UserContext, log: Log): Promise<Response> {
-  const incoming = readMessage(parseMessage(new Uint8Array(await request.arrayBuffer())))
+export async function answerPost(request: Request, body: ArrayBuffer, ctx: UserContext, log: Log): Promise<Response> {
+  const incoming = readMessage(parseMessage(new Uint8Array(body)))
   if (incoming.type === 'invalid') {
     const { id, error } = incoming
     return Response.json({ jsonrpc: '2.0', id, error }, { status: id === null ? 400 : 200 })

@@ -1,7 +1,7 @@
 // A request that cannot be served is answered under its own id, so that its caller does not wait for a timeout.
 import { describe, expect, it } from 'vitest'
 import { newUser } from '../../shared/testing.ts'
-import { parseMessage } from './messages.ts'
+import { messageLimits, parseMessage } from './messages.ts'
 import { openSocket, startMcp } from './testing.ts'
 
 const world = await startMcp()
@@ -64,17 +64,19 @@ describe.each([
 describe('a message', () => {
   const bytes = (text: string) => Buffer.from(text)
 
+  const { values, levels } = messageLimits
+
   it.each([
-    ['numbers', `[${'1,'.repeat(9_999)}1]`],
-    ['nested arrays', `${'['.repeat(10_001)}${']'.repeat(10_001)}`],
-    ['empty objects', `[${'{},'.repeat(9_999)}{}]`],
-    ['members', `{${Array.from({ length: 10_000 }, (_, n) => `"${n}":0`).join()}}`],
-  ])('is not parsed when it has more than 10,000 values, here %s', (_kind, text) => {
+    ['numbers', `[${'1,'.repeat(values)}1]`],
+    ['nested arrays', `${'['.repeat(levels + 1)}${']'.repeat(levels + 1)}`],
+    ['empty objects', `[${'{},'.repeat(values)}{}]`],
+    ['members', `{${Array.from({ length: values + 1 }, (_, n) => `"${n}":0`).join()}}`],
+  ])('is not parsed when it has too many values or levels: %s', (_kind, text) => {
     expect(parseMessage(bytes(text))).toMatchObject({ type: 'unreadable', error: { code: -32600 } })
   })
 
-  it('is parsed with up to 10,000 values, and with any number of commas, quotes and brackets in its texts', () => {
-    const text = JSON.stringify([...Array(9_990).fill(0), '[{,"\\\\'.repeat(10_000), 'é,'])
+  it('is parsed with any number of commas, quotes and brackets in its texts', () => {
+    const text = JSON.stringify([...Array(values - 10).fill(0), '[{,"\\\\'.repeat(10_000), 'é,'])
     expect(parseMessage(bytes(text)).type).toBe('value')
   })
 

@@ -1,24 +1,31 @@
-// Who asks, from the bearer token alone (RFC 6750), and whether the path is theirs.
-import type { Context } from 'hono'
+// Identifies the caller by the bearer token (RFC 6750), checks that the path is the caller's, and gives each user a bounded share of the
+// process.
+import type { Context, Next } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import type { VerifyToken } from '../identity/issuers.ts'
 import { ME, type UserContext } from '../operations/operation.ts'
+import { slotOf } from './admission.ts'
 import type { AppEnv } from './app.ts'
+import { outgoingOf } from './node-env.ts'
 import { annotate } from './route.ts'
 import { traceparentOf } from './trace.ts'
+import type { UserLanes } from './user-lanes.ts'
 
 export type SignedIn = { Variables: { ctx: UserContext } }
-type Deps = Pick<UserContext, 'db' | 'clock' | 'delivery' | 'quotas'> & { verifyToken: VerifyToken }
+type Deps = Pick<UserContext, 'db' | 'clock' | 'delivery' | 'quotas'> & { verifyToken: VerifyToken; lanes: UserLanes }
 
-/** Refuses a request without a good token; a handler behind it finds the user's context in `c.var.ctx`. */
+/**
+ * Refuses a request without a valid token, and one of a user who has too many under way. The handler finds the user's context in
+ * `c.var.ctx`.
+ */
 export function signedIn(deps: Deps) {
   return annotate(
     createMiddleware<AppEnv & SignedIn>(async (c, next) => {
-      await identify(c, deps)
-      await next()
+      const { actor } = await identify(c, deps)
+      await inLane(c, deps.lanes, actor.userId, next)
     }),
-    { bearer: true, errors: ['unauthenticated'] },
+    { bearer: true, errors: ['unauthenticated', 'throttled'] },
   )
 }
 
@@ -28,9 +35,9 @@ export function owner(deps: Deps) {
     createMiddleware<AppEnv & SignedIn, '/:user_id/*'>(async (c, next) => {
       const { actor } = await identify(c, deps)
       if (![ME, actor.userId].includes(c.req.param('user_id'))) throw new AppError('forbidden', 'These are not your todos.')
-      await next()
+      await inLane(c, deps.lanes, actor.userId, next)
     }),
-    { bearer: true, errors: ['unauthenticated', 'forbidden'] },
+    { bearer: true, errors: ['unauthenticated', 'forbidden', 'throttled'] },
   )
 }
 
@@ -42,6 +49,25 @@ async function identify(c: Context<AppEnv & SignedIn>, { db, clock, delivery, qu
   c.set('ctx', ctx)
   c.set('userId', actor.userId)
   return ctx
+}
+
+/** Runs the request in its user's lane until the handler has returned and the response has ended. */
+async function inLane(c: Context, lanes: UserLanes, userId: string, next: Next): Promise<void> {
+  const { signal } = c.req.raw
+  const waits = lanes.isFull(userId)
+  const entering = lanes.enter(userId, signal).catch((error) => {
+    if (!signal.aborted) throw error
+    throw new AppError('throttled', 'The connection was closed while the request waited for others of its user.', { cause: error })
+  })
+  const leave = await (waits ? slotOf(c).aside(entering, (leave) => leave()) : entering)
+  try {
+    await next()
+  } finally {
+    const response = outgoingOf(c.env)
+    if (response === undefined || response.closed) leave()
+    // A body that streams is part of the request: its client may be slow, or never end it.
+    else response.once('close', leave)
+  }
 }
 
 /** The token of an `Authorization` header (RFC 6750, section 2.1). */

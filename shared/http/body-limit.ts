@@ -1,7 +1,10 @@
 // How many bytes a body may have. A length that is announced is judged by its announcement, so that the body itself is left to whoever
 // reads it; only one that comes in chunks is counted here.
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
+import { slotOf } from './admission.ts'
+import { incomingOf } from './node-env.ts'
 
 /** Refuses a longer body with 413, and leaves the connection fit for the next request. */
 export function limitBody(max: number) {
@@ -14,9 +17,24 @@ export function limitBody(max: number) {
       throw tooLarge(max)
     }
     const { body } = c.req.raw
-    if (body) c.req.raw = new Request(c.req.raw, { body: await read(body, max) })
+    if (body) c.req.raw = new Request(c.req.raw, { body: await slotOf(c).aside(read(body, max)) })
     return next()
   })
+}
+
+/**
+ * The bytes of the body. A client that is slow to send them takes no place from others.
+ * @throws AppError `malformed` when it ends early, `unavailable` when the request cannot go on in time
+ */
+export async function readBody(c: Context): Promise<ArrayBuffer> {
+  const reading = c.req.raw.arrayBuffer().catch(endedEarly)
+  return (await hasArrived(c)) ? reading : slotOf(c).aside(reading)
+}
+
+/** Whether the whole request has been received. What came in one packet with the headers is read in this turn of the event loop. */
+async function hasArrived({ env }: Context): Promise<boolean> {
+  await undefined
+  return incomingOf(env)?.complete ?? true
 }
 
 async function read(body: ReadableStream<Uint8Array>, max: number) {

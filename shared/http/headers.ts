@@ -6,14 +6,15 @@ import { createMiddleware } from 'hono/factory'
 export type CorsOrigins = readonly string[]
 
 /** Answers hold people's data and tokens: nothing may keep them, show them in a frame, or take them for anything but JSON. */
-const FIXED = Object.entries({
+const FIXED_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'cross-origin',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
-})
+}
+const FIXED = Object.entries(FIXED_HEADERS)
 const EXPOSED = 'Link, Location, Retry-After, WWW-Authenticate, X-Request-Id'
 const METHODS = 'GET, POST, PUT, PATCH, DELETE'
 const PREFLIGHT_SECONDS = '600'
@@ -33,7 +34,7 @@ export type HeaderOptions = {
  */
 export function responseHeaders({ corsOrigins: origins, publicUrl }: HeaderOptions) {
   const any = origins.includes('*')
-  const fixed = [...FIXED, ...(isHttpsHost(publicUrl) ? [['strict-transport-security', HSTS] as const] : [])]
+  const fixed = fixedHeaders(publicUrl)
   return createMiddleware(async (c, next) => {
     const preflight = c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined
     if (preflight) c.res = c.body(null, 204)
@@ -56,10 +57,25 @@ export function responseHeaders({ corsOrigins: origins, publicUrl }: HeaderOptio
   })
 }
 
+function fixedHeaders(publicUrl: string | undefined): [name: string, value: string][] {
+  return [...FIXED, ...(isHttpsHost(publicUrl) ? [['strict-transport-security', HSTS] as [string, string]] : [])]
+}
+
 /** Not on localhost: the rule would hold for every port, and so for whatever else a developer runs there. */
 function isHttpsHost(publicUrl: string | undefined): boolean {
   const url = publicUrl === undefined ? null : URL.parse(publicUrl)
   return url?.protocol === 'https:' && url.hostname !== 'localhost'
+}
+
+/** The same headers, for an answer that is given without the app. */
+export function bareHeaders({ corsOrigins: origins, publicUrl }: HeaderOptions, origin: string | undefined): Record<string, string> {
+  const any = origins.includes('*')
+  const headers: Record<string, string> = { ...Object.fromEntries(fixedHeaders(publicUrl)), ...(any ? {} : { vary: 'Origin' }) }
+  if (origin === undefined || !isAllowed(origin, origins)) return headers
+  headers['access-control-allow-origin'] = any ? '*' : origin
+  if (!any) headers['access-control-allow-credentials'] = 'true'
+  headers['access-control-expose-headers'] = EXPOSED
+  return headers
 }
 
 /** Whether pages of this origin may call. */

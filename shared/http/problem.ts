@@ -34,28 +34,29 @@ export const Problem = z
           detail: z.string(),
         }),
       )
-      .optional(),
+      .optional()
+      .describe('The first 20 faults of the input'),
   })
   .meta({ id: 'Problem' })
 
 /** An error as a response. A 5xx says nothing of its cause but the id under which the log has it. */
 export function problem(c: Context, error: AppError, requestId: string): Response {
-  const { status, title } = problemKinds[error.kind]
+  const { status } = problemKinds[error.kind]
   const detail = status === 500 ? `${error.message} Request id: ${requestId}` : error.message
-  const errors = error.issues?.map(({ pointer, detail }) => ({ pointer: `#${pointer}`, detail }))
-  const body: z.output<typeof Problem> = {
-    type: 'about:blank',
-    title,
-    status,
-    detail,
-    instance: new URL(c.req.url).pathname,
-    message: detail,
-    ...(errors ? { errors } : {}),
-  }
-
-  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  const headers = problemHeaders(error)
   if (status === 401)
     headers['www-authenticate'] = c.req.header('authorization') ? 'Bearer realm="todo", error="invalid_token"' : 'Bearer realm="todo"'
-  if (error.retryAfter !== undefined) headers['retry-after'] = String(error.retryAfter)
-  return c.body(JSON.stringify(body), status, headers)
+  return c.body(JSON.stringify(problemBody(error, new URL(c.req.url).pathname, detail)), status, headers)
+}
+
+/** The body of that response. `instance` is the path as it was sent. */
+export function problemBody({ kind, message, issues }: AppError, instance: string, detail = message): z.output<typeof Problem> {
+  const { status, title } = problemKinds[kind]
+  const errors = issues?.map(({ pointer, detail }) => ({ pointer: `#${pointer}`, detail }))
+  return { type: 'about:blank', title, status, detail, instance, message: detail, ...(errors ? { errors } : {}) }
+}
+
+/** The headers that follow from the error alone. */
+export function problemHeaders({ retryAfter }: AppError): Record<string, string> {
+  return { 'content-type': 'application/problem+json', ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) }
 }

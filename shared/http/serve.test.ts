@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
-import { testDeps } from '../testing.ts'
+import { answer, testDeps } from '../testing.ts'
 import { createApp } from './app.ts'
+import { Problem } from './problem.ts'
 import { type Serving, serve } from './serve.ts'
 import { body } from './validate.ts'
 
@@ -78,4 +79,16 @@ it('cuts what still runs when the time to drain is over', async () => {
   await begun.promise
   await drain({ lameDuck: 0 })
   await cut
+})
+
+it('answers 503 to readiness from the moment in which it is told to end, and still serves what comes in', async () => {
+  const { port, drain } = await serve(createApp({ name: 'ending' }, deps), { port: 0, host: '127.0.0.1' })
+  const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status
+  expect(await status('/health/ready')).toBe(200)
+  const drained = drain({ lameDuck: 1_000 })
+  const ready = await fetch(`http://127.0.0.1:${port}/health/ready`)
+  expect([ready.status, ready.headers.get('retry-after')]).toEqual([503, '1'])
+  expect((await answer(ready, Problem)).detail).toBe('This process is about to end.')
+  expect([await status('/health/live'), await status('/openapi.json')]).toEqual([200, 200])
+  await drained
 })

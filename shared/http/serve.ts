@@ -1,12 +1,14 @@
 // A process that serves one app: it listens, and on SIGTERM it drains.
 import { once } from 'node:events'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { createServer, Server as NetServer } from 'node:net'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, Server } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import { StartupError } from '@todo/prisma/startup-error'
-import { type Env, EnvError, readEnv } from '../env.ts'
+import { admissionLimits, type Env, EnvError, readEnv } from '../env.ts'
+import { createAdmission } from './admission.ts'
 import type { AnyApp, AppDeps } from './app.ts'
+import { createFront, type FrontOptions } from './front.ts'
 import { errorFields, jsonLog } from './log.ts'
 import { answerUpgrade, type Sockets, wantsWebSocket } from './upgrade.ts'
 
@@ -32,7 +34,7 @@ export type Serving = {
   drain(options?: { lameDuck?: number }): Promise<void>
 }
 
-export type ServeOptions = {
+export type ServeOptions = FrontOptions & {
   /** 0 picks a free one. */
   port: number
   host?: string | undefined
@@ -43,21 +45,25 @@ export type ServeOptions = {
 }
 
 /** Listens. @throws EnvError when nothing can listen there */
-export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host, sockets, drain = TIMES.drain }: ServeOptions): Promise<Serving> {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    // Of a request that names no host, as HTTP/1.0 allows.
-    hostname: 'localhost',
-    serverOptions: {
-      keepAliveTimeout: TIMES.keepAlive,
-      headersTimeout: TIMES.headers,
-      requestTimeout: TIMES.request,
-      connectionsCheckingInterval: TIMES.check,
-      shouldUpgradeCallback: (request: IncomingMessage) => sockets !== undefined && wantsWebSocket(request),
-    },
-  }) as Server
-  server.on('upgrade', (request, socket, head) => answerUpgrade(app.fetch, request, socket, head))
+export async function serve(
+  app: Pick<AnyApp, 'fetch'>,
+  { port, host, sockets, drain = TIMES.drain, ...options }: ServeOptions,
+): Promise<Serving> {
   let draining: Promise<void> | undefined
+  const front = createFront(app.fetch, () => draining !== undefined, options)
+  // Of a request that names no host, as HTTP/1.0 allows.
+  const listener = getRequestListener(front.fetch, { hostname: 'localhost' })
+  const settings = {
+    keepAliveTimeout: TIMES.keepAlive,
+    headersTimeout: TIMES.headers,
+    requestTimeout: TIMES.request,
+    connectionsCheckingInterval: TIMES.check,
+    shouldUpgradeCallback: (request: IncomingMessage) => sockets !== undefined && wantsWebSocket(request),
+  }
+  const server = http.createServer(settings, (request, response) => {
+    if (!front.refuse(request, response)) listener(request, response)
+  })
+  server.on('upgrade', (request, socket, head) => answerUpgrade(front.fetch, request, socket, head))
   const running = new Set<ServerResponse>()
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
     running.add(response)
@@ -74,7 +80,7 @@ export async function serve(app: Pick<AnyApp, 'fetch'>, { port, host, sockets, d
     await quietTurn(server)
     const closed = once(server, 'close')
     // Not http's own `close`, which would also cut connections whose first request is on its way.
-    NetServer.prototype.close.call(server)
+    Server.prototype.close.call(server)
     const idle = setInterval(() => server.closeIdleConnections(), TIMES.idle)
     const late = setTimeout(() => server.closeAllConnections(), drain)
     await closed
@@ -117,7 +123,7 @@ export async function assertFree(port: number, host: string | undefined): Promis
   await once(probe, 'close')
 }
 
-async function listen(server: NetServer, port: number, host: string | undefined): Promise<void> {
+async function listen(server: Server, port: number, host: string | undefined): Promise<void> {
   try {
     server.listen(port, host)
     await once(server, 'listening')
@@ -142,7 +148,7 @@ export async function main<D extends AppDeps>(
     const { deps, app, sockets, drain } = build(env)
     // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
     deps.db.$queryRaw`SELECT 1`.catch(() => {})
-    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, drain })
+    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, drain, ...frontOf(env, deps) })
     deps.log('info', 'listening', { port: serving.port })
     onStop(async () => {
       await serving.drain()
@@ -153,6 +159,11 @@ export async function main<D extends AppDeps>(
   } catch (error) {
     endWith(error)
   }
+}
+
+/** What stands before the app of a process. */
+export function frontOf(env: Env, { corsOrigins, publicUrl, log }: Pick<AppDeps, 'corsOrigins' | 'publicUrl' | 'log'>): FrontOptions {
+  return { admission: createAdmission(admissionLimits(env)), corsOrigins, publicUrl, log }
 }
 
 /** Runs `stop` on the first SIGTERM or SIGINT, then ends the process; a second one ends it at once. */

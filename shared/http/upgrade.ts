@@ -3,7 +3,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Context } from 'hono'
-import type { AnyApp } from './app.ts'
+import type { Fetch } from './front.ts'
 
 /** Connections that outlive the requests they began as. */
 export type Sockets = {
@@ -46,7 +46,7 @@ export function takeUpgrade(c: Context, take: TakeOver): Response {
 }
 
 /** Asks the app about an upgrade. Unless a route takes the socket, the app's answer is written to it and the connection ends. */
-export async function answerUpgrade(fetch: AnyApp['fetch'], request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+export async function answerUpgrade(fetch: Fetch, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   // Whoever asks may go away before there is an answer.
   socket.on('error', () => {})
   const upgrade: Upgrade = { request, socket, head, taken: false }

@@ -16,6 +16,8 @@ export type UserLanes = {
    * @throws AppError `throttled` when `waiting` requests wait already; the signal's reason when it aborts first
    */
   enter(userId: string, signal?: AbortSignal): Promise<() => void>
+  /** Whether the next request of this user would have to wait. */
+  isFull(userId: string): boolean
 }
 
 type Lane = { running: number; queue: Set<() => void> }
@@ -36,6 +38,7 @@ export function createUserLanes({ running, waiting }: LaneLimits): UserLanes {
   }
 
   return {
+    isFull: (userId) => (lanes.get(userId)?.running ?? 0) >= running,
     async enter(userId, signal) {
       signal?.throwIfAborted()
       const lane = lanes.get(userId) ?? { running: 0, queue: new Set() }

@@ -34,6 +34,24 @@ async function refusal(response: Response | Promise<Response>) {
 }
 const unknown = (name: string) => ({ pointer: `#/${name}`, detail: 'is not a field known here' })
 
+const BYTES = 131_000
+const fill = (begin: string, part: string, end: string) => `${begin}${part.repeat((BYTES - begin.length - end.length) / part.length)}${end}`
+const numbered = Array.from({ length: 11_000 }, (_, index) => `"k${String(index).padStart(5, '0')}":1`)
+const hostile: [string, string][] = [
+  ['unknown fields', `{${numbered}}`],
+  ['unknown fields of a part', `{"title":"a","tags":[{${numbered}}]}`],
+  ['wrong items', fill('{"title":"a","tags":[', '1,', '1]}')],
+  ['wrong parts of items', fill('{"title":"a","tags":[', '{"name":1},', '1]}')],
+  ['nested arrays', fill('{"title":"a","tags":', '[', '')],
+  ['closed nested arrays', `{"title":${'['.repeat(60_000)}${']'.repeat(60_000)}}`],
+  ['nested objects', fill('{"title":', '{"a":', '')],
+  ['a long text', fill('{"title":"', 'a', '"}')],
+  ['a text of spaces', fill('{"title":"a', ' ', 'b"}')],
+  ['a text of escapes', fill('{"title":"', '\\u0000', '"}')],
+  ['a text of combining characters', fill('{"title":"', 'e\u0301', '"}')],
+  ['an open string', fill('{"title":"', '\\"', '')],
+]
+
 describe('a body', () => {
   it('is taken when it matches', async () => {
     const response = await post('{"title":"  Grüße 👋 "}', { 'content-type': 'Application/JSON ; charset=utf-8' })
@@ -91,6 +109,46 @@ describe('a body', () => {
     }
   })
 
+  it('has at most 20 faults named, in an answer of a few kilobytes, however many it has', async () => {
+    const fields = Array.from({ length: 4_000 }, (_, index) => `"field-${index}":1`)
+    for (const sent of [`{"title":"a",${fields}}`, `{"title":"a","tags":[${Array(1_000).fill('{"name":1,"x":1}')}]}`]) {
+      const text = await (await post(sent)).text()
+      expect(Problem.parse(JSON.parse(text)).errors).toHaveLength(20)
+      expect(text.length).toBeLessThan(5_000)
+    }
+  })
+
+  it('has the name of a field cut that is longer than 200 characters, where a fault points at it', async () => {
+    const { errors, detail = '' } = await refusal(post(JSON.stringify({ title: 'a', [`${'~'.repeat(100)}${'👋'.repeat(20_000)}`]: 1 })))
+    expect(errors).toHaveLength(1)
+    expect(errors[0]?.pointer).toMatch(/^#\/(~0)+/)
+    expect(errors[0]?.pointer.length).toBeLessThan(210)
+    expect(detail.length).toBeLessThan(250)
+    expect(detail.isWellFormed()).toBe(true)
+  })
+
+  it('may hold 5,000 values, 32 levels deep, and is refused with the reason when it has more', async () => {
+    const loose: Hono<AppEnv> = createApp({ name: 'loose' }, deps).post('/any', body(z.looseObject({})), (c) => c.json({}))
+    const any = (content: string) => loose.request('/any', { method: 'POST', body: content, headers: JSON_TYPE })
+    const wide = (values: number) => `{"a":[${Array(values - 2).fill('"[,{"')}]}`
+    const deep = (levels: number) => `{"\\\\":"\\"",${'"a":{'.repeat(levels - 1)}${'}'.repeat(levels)}`
+    expect((await any(wide(5_000))).status).toBe(200)
+    expect((await any(deep(32))).status).toBe(200)
+    for (const sent of [wide(5_001), deep(33)]) {
+      const { status, detail } = await refusal(any(sent))
+      expect([status, detail]).toEqual([400, 'A body may hold 5000 values, nested 32 levels deep, at the most.'])
+    }
+  })
+
+  it.each(hostile)('is refused for less than 50 ms of processor time when it is made to be costly: %s', async (_, sent) => {
+    await post(sent)
+    const before = process.threadCpuUsage()
+    const response = await post(sent)
+    const { user, system } = process.threadCpuUsage(before)
+    expect(response.status).toBeGreaterThanOrEqual(400)
+    expect((user + system) / 1000).toBeLessThan(50)
+  })
+
   it('must say that it is JSON', async () => {
     for (const type of [
       'text/plain',
@@ -120,6 +178,17 @@ describe('a body', () => {
 })
 
 describe('a query string', () => {
+  it('of thousands of parameters is refused with at most 20 faults and for less than 50 ms of processor time', async () => {
+    const many = `/notes?${Array.from({ length: 3_000 }, (_, index) => `p${index}`).join('&')}`
+    await app.request(many)
+    const before = process.threadCpuUsage()
+    const refused = await app.request(many)
+    const { user, system } = process.threadCpuUsage(before)
+    expect((user + system) / 1000).toBeLessThan(50)
+    const { status, errors } = await refusal(refused)
+    expect([status, errors.length]).toEqual([422, 20])
+  })
+
   it('has numbers read where numbers are wanted', async () => {
     expect(await (await app.request('/notes?limit=7&q=12')).json()).toEqual({ limit: 7, q: '12' })
     expect(await (await app.request('/notes')).json()).toEqual({ limit: 100 })

@@ -3,7 +3,8 @@ import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { AppError, type Issue } from '../errors.ts'
-import { endedEarly } from './body-limit.ts'
+import { jsonLimits, parseJson, TooManyValues } from '../json.ts'
+import { readBody } from './body-limit.ts'
 import { annotate } from './route.ts'
 
 /**
@@ -43,7 +44,7 @@ export function path<S extends z.ZodRawShape>(schema: z.ZodObject<S>) {
  * own `c.req.json()` reads.
  */
 async function readJsonText(c: Context, expected: string, optional: boolean): Promise<void> {
-  const bytes = await c.req.raw.arrayBuffer().catch(endedEarly)
+  const bytes = await readBody(c)
   if (bytes.byteLength === 0) {
     if (optional) return keepText(c, '{}')
     throw new AppError('malformed', 'A JSON body is needed.')
@@ -51,9 +52,13 @@ async function readJsonText(c: Context, expected: string, optional: boolean): Pr
   if (mediaType(c) !== expected) throw new AppError('unsupported_media_type', `The body must be sent as ${expected}.`)
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    JSON.parse(text)
+    parseJson(text)
     keepText(c, text)
   } catch (error) {
+    if (error instanceof TooManyValues) {
+      const { values, levels } = jsonLimits
+      throw new AppError('malformed', `A body may hold ${values} values, nested ${levels} levels deep, at the most.`, { cause: error })
+    }
     throw new AppError('malformed', 'The body is not valid JSON in UTF-8.', { cause: error })
   }
 }
@@ -70,9 +75,16 @@ function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
   if (result.error) throw asInvalid(result.error)
 }
 
-/** What a schema found wrong, as an error whose detail is its first finding. */
+/** What an answer says of the faults of one input. */
+const LIMITS = {
+  issues: 20,
+  /** Characters of the name of a field, and of a whole pointer. */
+  pointer: 200,
+}
+
+/** What a schema found wrong, as an error that names the first 20 faults; its detail is the first of them. */
 export function asInvalid(error: z.core.$ZodError): AppError {
-  const issues = error.issues.flatMap(toIssues)
+  const issues = error.issues.slice(0, LIMITS.issues).flatMap(toIssues).slice(0, LIMITS.issues)
   const [first] = issues
   return new AppError('invalid', first ? `${first.pointer.slice(1) || 'The input'} ${first.detail}.` : 'The input is not valid.', {
     issues,
@@ -81,13 +93,17 @@ export function asInvalid(error: z.core.$ZodError): AppError {
 
 function toIssues(issue: z.core.$ZodIssue): Issue[] {
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ pointer: pointerTo([...issue.path, key]), detail: 'is not a field known here' }))
+    return issue.keys
+      .slice(0, LIMITS.issues)
+      .map((key) => ({ pointer: pointerTo([...issue.path, key]), detail: 'is not a field known here' }))
   const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
   return [{ pointer: pointerTo(issue.path), detail: missing ? 'is required' : lowerFirst(issue.message) }]
 }
 
-/** RFC 6901, section 3. */
-const pointerTo = (path: PropertyKey[]) => path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+/** RFC 6901, section 3. A pointer that is too long ends in an ellipsis, and leads nowhere. */
+const pointerTo = (path: PropertyKey[]) =>
+  cut(path.map((key) => `/${cut(String(key)).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''))
+const cut = (text: string) => (text.length <= LIMITS.pointer ? text : `${text.slice(0, LIMITS.pointer).toWellFormed()}…`)
 const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)
 
 /** A query string holds text: where the schema wants a number, text that looks like one is taken as one. Outside, nothing changes. */

@@ -1,0 +1,11 @@
+// Node's side of a request: what the adaptor hands to an app as its environment. Requests within the process have neither, and an upgrade
+// to a WebSocket has no response.
+import { IncomingMessage, ServerResponse } from 'node:http'
+
+type Bindings = { incoming?: unknown; outgoing?: unknown } | undefined
+
+export const incomingOf = (env: Bindings): IncomingMessage | undefined =>
+  env?.incoming instanceof IncomingMessage ? env.incoming : undefined
+
+export const outgoingOf = (env: Bindings): ServerResponse | undefined =>
+  env?.outgoing instanceof ServerResponse ? env.outgoing : undefined
