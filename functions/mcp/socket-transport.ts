@@ -148,9 +148,9 @@ export class WebSocketServerTransport implements Transport, Connection {
   leave(code: number, reason: string): void {
     if (this.#leaving) return
     this.#leaving = { code, reason }
-    this.#stop.abort()
-    if (this.#started) this.#unblock()
     this.#deadline = setTimeout(() => this.hangUp(code, reason), this.#limits.leaveMs)
+    this.#stop.abort()
+    this.#unblock()
     this.#settle()
   }
 
@@ -287,11 +287,14 @@ export class WebSocketServerTransport implements Transport, Connection {
   async #answer(id: RequestId, call: Call, response: JSONRPCResponse): Promise<void> {
     const isAnswered = call.state === 'answered'
     this.#calls.delete(id)
-    call.leaveLane()
-    call.giveBack()
-    const written = isAnswered || this.#gone ? undefined : this.#write(call.say(response))
-    this.#settle()
-    return written
+    try {
+      return isAnswered || this.#gone ? undefined : this.#write(call.say(response))
+    } finally {
+      // Not before the answer is on its way: the room may let in a message that closes the connection.
+      call.leaveLane()
+      call.giveBack()
+      this.#settle()
+    }
   }
 
   /** Does what waited for the last call to end. */
