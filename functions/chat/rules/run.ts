@@ -77,11 +77,11 @@ export async function targetsOf(
 }
 
 /** Asks which one was meant; the next message may choose. */
-export function ask(scene: Scene, { clause, unmask }: Said, { candidates, count }: Extract<Target, { kind: 'which' }>): string {
+export function ask(scene: Scene, { clause, unmask }: Said, { candidates, count, complete }: Extract<Target, { kind: 'which' }>): string {
   const offered = candidates.slice(0, SHOWN).map(named)
   scene.state.shown = offered
   scene.state.choice = { clause: unmaskQuoted(clause, unmask), candidates: offered }
-  return which(candidates, count)
+  return which({ first: candidates, count, complete })
 }
 
 /** The clause as it was said: with its quotations in quotation marks again. */

@@ -17,8 +17,8 @@ import { MAX_AT_ONCE, type Match, SHOWN, TOO_MUCH } from './wording.ts'
 export type Target =
   /** `complete` is false when more than these are meant than one message can reach. */
   | { kind: 'found'; todos: Match[]; complete: boolean }
-  /** The first that may be meant, and how many there are. */
-  | { kind: 'which'; candidates: Match[]; count: number }
+  /** The first that may be meant, and how many there are, or more. */
+  | { kind: 'which'; candidates: Match[]; count: number; complete: boolean }
   | { kind: 'none'; why: string }
 
 export type Search = {
@@ -87,7 +87,7 @@ async function present({ ctx }: Search, named: readonly Named[]): Promise<Match[
 async function one(search: Search, named: readonly Named[]): Promise<Target> {
   const todos = await present(search, named)
   if (todos.length === 0) return { kind: 'none', why: 'I do not know which todo you mean. Please name it.' }
-  return todos.length === 1 ? found(todos) : { kind: 'which', candidates: todos, count: todos.length }
+  return todos.length === 1 ? found(todos) : { kind: 'which', candidates: todos, count: todos.length, complete: true }
 }
 
 async function several(search: Search, named: readonly Named[]): Promise<Target> {
@@ -183,7 +183,7 @@ async function match(search: Search, said: string, exactly: boolean): Promise<Ta
         else if (terms.every((term) => title.includes(term))) inTitle.add(todo)
       }
     })
-    const target = exact.target() ?? inTitle.target()
+    const target = exact.target(complete) ?? inTitle.target(complete)
     if (target) return target
     if (!complete) return unsearched(said)
   }
@@ -205,7 +205,7 @@ async function matchSlips({ reader, status }: Search, terms: readonly string[]):
       await reader.rest()
     }
   })
-  return near.target() ?? (complete && !spent ? undefined : unsearched(terms.join(' ')))
+  return complete && !spent ? near.target(true) : unsearched(terms.join(' '))
 }
 
 const unsearched = (said: string): Target => ({
@@ -221,9 +221,10 @@ function createFindings() {
     add(todo: Todo): void {
       if (++count <= SHOWN) candidates.push(slim(todo))
     },
-    target(): Target | undefined {
+    /** One that was found is meant if all were looked at; else it is asked about. */
+    target(complete: boolean): Target | undefined {
       if (count === 0) return undefined
-      return count === 1 ? found(candidates) : { kind: 'which', candidates, count }
+      return count === 1 && complete ? found(candidates) : { kind: 'which', candidates, count, complete }
     },
   }
 }

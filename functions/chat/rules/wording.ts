@@ -76,9 +76,9 @@ function asked(count: number, complete: boolean, { label, period, input }: Filte
     .join(' ')
 }
 
-export function which(candidates: readonly Match[], count: number): string {
-  const lines = candidates.slice(0, SHOWN).map((todo, index) => `${index + 1}. ${describe(todo)}`)
-  const more = `These are the first ${lines.length} of ${count}: name yours more exactly, or choose among these (“all” means these ${lines.length}).`
+export function which({ first, count, complete }: Finding): string {
+  const lines = first.slice(0, SHOWN).map((todo, index) => `${index + 1}. ${describe(todo)}`)
+  const more = `These are the first ${lines.length} of ${count}${complete ? '' : ' or more'}: name yours more exactly, or choose among these (“all” means these ${lines.length}).`
   return [`Which one do you mean?${count > lines.length ? ` ${more}` : ''}`, ...lines].join('\n')
 }
 
