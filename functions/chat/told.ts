@@ -76,11 +76,18 @@ export const reasonOf = (result: unknown) =>
 /** A question about calls that wait, such as `This would delete 2 todos: “Bread” and “Eggs”. Shall I? (yes/no)` */
 export function askToConfirm(calls: readonly Call[], titles: ReadonlyMap<string, string>): string {
   const all = [...byVerb(calls)].map(([verb, group]) => {
+    if (verb === RENAME) return renames(group, titles)
     const named = group.map(({ arguments: given }) => titles.get(String(given.todo_id)))
     return `${verb} ${named.length} ${named.length === 1 ? 'todo' : 'todos'}: ${enumerate(named)}`
   })
   return `This would ${all.join('; and ')}. Nothing of it is done yet. Shall I go ahead? (yes / no)`
 }
+
+const RENAME = 'rename'
+const renames = (calls: readonly Call[], titles: ReadonlyMap<string, string>) =>
+  calls
+    .map(({ arguments: given }) => `rename ${enumerate([titles.get(String(given.todo_id))])} to ${quoted(String(given.title))}`)
+    .join('; and ')
 
 /** The calls whose todos a question or an answer about them all names. */
 export const namedAmong = (calls: readonly Call[]): Call[] => [...byVerb(calls).values()].flatMap((group) => group.slice(0, NAMED))
@@ -88,8 +95,9 @@ export const namedAmong = (calls: readonly Call[]): Call[] => [...byVerb(calls).
 function byVerb(calls: readonly Call[]): Map<string, Call[]> {
   const groups = new Map<string, Call[]>()
   for (const call of calls) {
+    const isRename = call.name === 'update_task' && call.arguments.completed !== true
     const changes = Object.keys(call.arguments).some((key) => !ENDING.has(key))
-    const verb = call.name === 'delete_task' ? 'delete' : changes ? 'complete and change' : 'complete'
+    const verb = call.name === 'delete_task' ? 'delete' : isRename ? RENAME : changes ? 'complete and change' : 'complete'
     groups.set(verb, groups.get(verb) ?? [])
     groups.get(verb)?.push(call)
   }

@@ -1,13 +1,14 @@
 // Step 7: from an intent to what is done about it. What a call needs is known before it runs: a reference that may mean several todos
 // becomes a question, deleting more than one waits for a yes.
 import { add } from './add.ts'
-import { change, end, update } from './change.ts'
-import { dayAfter, today } from './dates.ts'
+import { change, end, rename, update } from './change.ts'
+import { today } from './dates.ts'
 import type { Intent } from './intent.ts'
 import { list } from './list.ts'
 import type { Said, Scene } from './run.ts'
+import { shifted } from './shifts.ts'
 import { takeTags } from './slots.ts'
-import { HELLO, HELP, NOTHING, UNCLEAR, WELCOME } from './wording.ts'
+import { HELLO, HELP, NOTHING, NOTHING_PENDING, UNCLEAR, WELCOME } from './wording.ts'
 
 /** Does what one clause wants, and returns what to say about it. */
 export async function act(scene: Scene, intent: Intent, said: Said): Promise<string> {
@@ -18,6 +19,8 @@ export async function act(scene: Scene, intent: Intent, said: Said): Promise<str
       return HELLO
     case 'thanks':
       return WELCOME
+    case 'pending':
+      return NOTHING_PENDING
     case 'nothing':
       return NOTHING
     case 'unclear':
@@ -32,7 +35,7 @@ export async function act(scene: Scene, intent: Intent, said: Said): Promise<str
     case 'delete':
       return end(scene, intent, said)
     case 'rename':
-      return update(scene, said, intent.target, () => ({ title: said.unmask(intent.title) }), 'Renamed it to')
+      return rename(scene, said, intent.target, said.unmask(intent.title))
     case 'describe':
       return update(scene, said, intent.target, () => ({ description: said.unmask(intent.description) }), 'Noted it on')
     case 'clear':
@@ -45,10 +48,8 @@ export async function act(scene: Scene, intent: Intent, said: Said): Promise<str
       return update(scene, said, intent.target, ({ tags }) => ({ tags: tags.filter((tag) => !gone.has(tag)) }))
     }
     case 'shift': {
-      // What is late is put off from today.
       const base = today(scene.moment.now, scene.moment.zone)
-      const from = (day: string | null) => (day !== null && day > base ? day : base)
-      return update(scene, said, intent.target, ({ due_date }) => ({ due_date: dayAfter(from(due_date), intent.days) }))
+      return update(scene, said, intent.target, (todo) => shifted(todo, intent.by, base))
     }
     case 'change':
       return change(scene, intent.text, intent.weak ?? false, said)

@@ -47,14 +47,11 @@ const tried = ({ ctx }: Scene, calls: readonly Call[]) => (ctx.actor.readOnly ? 
 
 /** Changes what a clause's slots say. */
 export async function change(scene: Scene, text: string, weak: boolean, said: Said): Promise<string> {
+  if (RELATIVE.test(text)) return 'By how much shall I move it? Say, for example, “move it two days later”.'
   const { slots, rest } = await readChange(text, scene.moment)
   const reference = rest.replace(/\s+(?:to|as|for|on|at|by|with|is|due|and|until|a|an|be|from)$/i, '')
   if (!slots.when && !slots.priority && slots.tags.length === 0) {
-    const [, target, title] = /^(.+?)\s+(?:to|into|with|by)\s+(.+)$/i.exec(text) ?? []
-    if (target && title) return update(scene, said, target, () => ({ title: said.unmask(title) }), 'Renamed it to')
-    return weak
-      ? add(scene, said.clause, false, said)
-      : `What shall I change about ${quoted(said.unmask(text))}? If it is something to do, say ${quoted(`add ${said.unmask(said.clause)}`)}.`
+    return guess(scene, text, weak, said)
   }
   const target = await targetsOf(scene, said, reference, 'change')
   if (target.kind === 'none' && weak) return add(scene, said.clause, false, said)
@@ -62,6 +59,34 @@ export async function change(scene: Scene, text: string, weak: boolean, said: Sa
     ...fieldsOf({ ...slots, when: slots.when && keepDay(slots.when, todo) }, scene.moment),
     ...(slots.tags.length > 0 ? { tags: [...new Set([...todo.tags, ...slots.tags])] } : {}),
   }))
+}
+
+/** An amount that no pattern could read: a date parser would count it from today. */
+const RELATIVE = /\b(?:minute|hour|day|week|month|year)s?\s+(?:earlier|sooner|later)\b/i
+
+/** “Change buy milk to buy oat milk” says the whole title, and is a new one. “Change milk to oat milk” may be one, and is asked about. */
+async function guess(scene: Scene, text: string, weak: boolean, said: Said): Promise<string> {
+  const [, reference = '', masked = ''] = /^(.+?)\s+(?:to|into)\s+(.+)$/i.exec(text) ?? []
+  const title = said.unmask(masked)
+  const isTitled = reference !== '' && /^(?:change|update|edit|set|make)\b/i.test(said.clause)
+  const target = isTitled ? await targetsOf(scene, said, reference, 'change') : undefined
+  if (target?.kind === 'which') return ask(scene, said, target)
+  const [todo, ...others] = target?.kind === 'found' ? target.todos : []
+  if (target && todo && others.length === 0) {
+    const isWhole = todo.title.toLowerCase() === said.unmask(reference).toLowerCase()
+    if (isWhole || scene.ctx.actor.readOnly) return rename(scene, said, target, title)
+    scene.waiting.push({ name: 'update_task', arguments: { todo_id: todo.id, title } })
+    return ''
+  }
+  if (weak) return add(scene, said.clause, false, said)
+  return `What shall I change about ${quoted(said.unmask(text))}? If it is something to do, say ${quoted(`add ${said.unmask(said.clause)}`)}.`
+}
+
+/** Gives one todo a new title. */
+export async function rename(scene: Scene, said: Said, of: string | Target, title: string): Promise<string> {
+  const target = typeof of === 'string' ? await targetsOf(scene, said, of, 'change') : of
+  if (target.kind === 'found' && target.todos.length > 1) return 'Todos are renamed one at a time: which one do you mean?'
+  return update(scene, said, target, () => ({ title }), 'Renamed it to')
 }
 
 /** In "everything due today to tomorrow" the day before the last "to" says which, and the one after it where to. */
@@ -80,19 +105,29 @@ async function readChange(text: string, moment: Moment): Promise<{ slots: Slots;
 const keepDay = (when: NonNullable<Slots['when']>, { due_date }: Match) =>
   when.daySaid || due_date === null ? when : { ...when, date: due_date }
 
-/** Changes every todo that is meant. */
+/** Changes every todo that is meant, but those for which `changes` has no answer. */
 export async function update(
   scene: Scene,
   said: Said,
   of: string | Target,
-  changes: (todo: Match) => Record<string, unknown>,
+  changes: (todo: Match) => Record<string, unknown> | undefined,
   verb = 'Changed',
 ): Promise<string> {
   const target = typeof of === 'string' ? await targetsOf(scene, said, of, 'change') : of
   if (target.kind === 'none') return target.why
   if (target.kind === 'which') return ask(scene, said, target)
-  const calls = target.todos.map((todo) => ({ name: 'update_task', arguments: { todo_id: todo.id, ...changes(todo) } }))
-  if (calls.length > MAX_AT_ONCE && !scene.ctx.actor.readOnly) return together(await runMany(scene, calls, target.todos), target)
+  const calls: Call[] = []
+  const left: Match[] = []
+  for (const todo of target.todos) {
+    const fields = changes(todo)
+    if (fields) calls.push({ name: 'update_task', arguments: { todo_id: todo.id, ...fields } })
+    else left.push(todo)
+  }
+  const stays =
+    left.length === 0 ? [] : [`${enumerate(left.map(({ title }) => title))} has no day or time to count from, and stays as it is.`]
+  if (calls.length === 0) return stays.join('')
+  if (calls.length > MAX_AT_ONCE && !scene.ctx.actor.readOnly)
+    return [together(await runMany(scene, calls, target.todos), target), ...stays].join('\n')
   const { todos, errors } = await run(scene, tried(scene, calls))
-  return [...(todos.length > 0 ? [changed(verb, todos)] : []), ...errors].join('\n')
+  return [...(todos.length > 0 ? [changed(verb, todos)] : []), ...stays, ...errors].join('\n')
 }

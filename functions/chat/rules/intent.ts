@@ -1,4 +1,5 @@
 // Step 4: what a clause wants. Patterns from the particular to the general; what no pattern claims is something to do.
+import type { Shift } from './shifts.ts'
 
 export type Intent =
   | { kind: 'add'; text: string; many: boolean }
@@ -9,18 +10,34 @@ export type Intent =
   | { kind: 'change'; text: string; weak?: boolean }
   | { kind: 'untag'; target: string; tags: string }
   | { kind: 'clear'; target: string; field: Field }
-  /** Puts the day off by a number of days. */
-  | { kind: 'shift'; target: string; days: number }
-  | { kind: 'help' | 'hello' | 'thanks' | 'nothing' | 'unclear' }
+  | { kind: 'shift'; target: string; by: Shift }
+  /** `pending` answers a question that may not have been asked. */
+  | { kind: 'help' | 'hello' | 'thanks' | 'pending' | 'nothing' | 'unclear' }
 export type Field = 'due_date' | 'due_time' | 'priority' | 'tags' | 'description'
 
 const NOUN = '(?:tasks?|todos?|to-?dos?|items?|reminders?|things|stuff|entr(?:y|ies)|list|agenda|schedule|tags?)'
 const DONE = '(?:done|complete|completed|finished|ready|closed)'
 const OPEN =
   '(?:not\\s+(?:done|complete|completed|finished)(?:\\s+yet)?|undone|incomplete|uncompleted|pending|open|unfinished|to-?do|active|outstanding)'
+const AMOUNT = '(an?|one|two|three|four|five|six|seven|eight|nine|ten|\\d{1,3})\\s+(?:more\\s+)?(hour|day|week|month)s?'
+const DIRECTION = '(earlier|sooner|later)'
+const MOVES =
+  '(?:move|push|postpone|delay|shift|bump|defer|snooze|put|bring|pull|reschedule|make|set|change)\\s+(?:(?:the\\s+)?(?:due\\s*date|deadline|date)\\s+(?:of|for)\\s+)?'
 const FIELD = '(due\\s*dates?|deadline|date|due|time|priority|prio|tags?|description|notes?)'
 const STATE =
   "(?:all|my|the|open|pending|outstanding|remaining|unfinished|incomplete|overdue|late|completed|finished|done|today['’]?s?|tomorrow['’]?s?|(?:this|next)\\s+week['’]?s?|(?:high|medium|low)[\\s-]+prio(?:rity)?|urgent|important|p[123]|due|everything|#[\\p{L}\\p{N}_-]+)"
+
+/** What needs no answer of substance, as a whole clause or a few of them. */
+const SMALL_TALK =
+  'thanks?(?: you| a lot| so much)*|thx|ty|cheers|cool|perfect|awesome|amazing|excellent|wonderful|brilliant|wow|yay|congrats|ok|okay|okey|sure|fine|right|correct|' +
+  'absolutely|definitely|of course|(?:great|good|nice)(?: job| work| one| night)?|goodnight|gn|well(?: done)?|alright|all (?:right|good)|sounds? (?:good|great)|' +
+  'looks? good|love it|got it|i see|understood|interesting|whatever|no (?:worries|problem)|np|not now|maybe later|sorry(?: about that)?|my bad|oops|whoops|' +
+  'wait|never ?mind|nvm|nm|bye(?: bye)?|goodbye|see (?:you|ya)(?: later| soon| tomorrow)?|take care|have a (?:good|great|nice) (?:day|evening|night|weekend|one)|' +
+  "you['’]?re welcome|lol|lmao|rofl|(?:ha){2,}h?|hehe|hm+|um+|uh+|oh|ah|aha|so|just|also|then|(?:(?:that|this)(?:['’]?s| is| was| will be|['’]ll be) (?:all|it|everything)|" +
+  'nothing(?: else| more)?)(?: for (?:now|today))?'
+/** A yes, a no or a choice, as it answers a question. */
+const ANSWER =
+  '(?:yes|yep|yeah|yup|y|no|nope|nah|n|cancel|stop|do it|go (?:ahead|on|for it)|please do|proceed|confirm(?:ed)?|neither(?: of them)?|none(?: of them)?|both(?: of them)?)(?:[\\s,]+(?:please|thanks|thank you))?'
 
 type Rule = [pattern: RegExp, make: (groups: readonly string[]) => Intent]
 const re = (source: string) => new RegExp(source, 'iu')
@@ -36,12 +53,8 @@ const RULES: readonly Rule[] = [
     re("^(?:hi|hello|hey|yo|good (?:morning|afternoon|evening)|how are you(?: doing)?|what['’]?s up)(?: there)?[?!.]*$"),
     () => ({ kind: 'hello' }),
   ],
-  [
-    re(
-      '^(?:thanks?(?: you| a lot| so much)*|thx|ty|cheers|great|cool|nice|perfect|awesome|ok|okay|good(?: job)?|well done|yes|yep|yeah|y|no|nope|nah|n|never ?mind|cancel|stop|sure|oops|whoops)[!. ]*$',
-    ),
-    () => ({ kind: 'thanks' }),
-  ],
+  [re(`^(?:${SMALL_TALK})(?:[\\s,.!]+(?:${SMALL_TALK})){0,3}[\\s.!]*$`), () => ({ kind: 'thanks' })],
+  [re(`^(?:${ANSWER})[\\s.!]*$`), () => ({ kind: 'pending' })],
   [
     re(
       "^(?:don['’]?t|do not|never)\\s+(?:add|create|delete|remove|erase|clear|complete|finish|mark|rename|move|change|reopen|touch|do)\\b",
@@ -178,11 +191,28 @@ const RULES: readonly Rule[] = [
     ([target = '', description = '']) => ({ kind: 'describe', target, description }),
   ],
 
+  // "Move it one day earlier", "it is due two days later": from where it is, and not from today.
+  [
+    re(`^${MOVES}(.+?)\\s+(?:(?:due|by|to|be|for|another)\\s+)*${AMOUNT}\\s+${DIRECTION}$`),
+    ([target = '', count = '', unit = '', direction = '']) => ({ kind: 'shift', target, by: shiftBy(count, unit, direction) }),
+  ],
+  [
+    re(`^${MOVES}(.+?)\\s+${DIRECTION}\\s+by\\s+${AMOUNT}$`),
+    ([target = '', direction = '', count = '', unit = '']) => ({ kind: 'shift', target, by: shiftBy(count, unit, direction) }),
+  ],
+  [
+    re(`^(?:bring|pull)\\s+(?:forward\\s+)?(.+?)\\s+(?:forward\\s+)?(?:by\\s+)?${AMOUNT}(?:\\s+forward)?$`),
+    ([target = '', count = '', unit = '']) => ({ kind: 'shift', target, by: shiftBy(count, unit, 'earlier') }),
+  ],
+  [
+    re(`^(.+?)\\s+(?:is|are)\\s+(?:now\\s+)?due\\s+${AMOUNT}\\s+${DIRECTION}$`),
+    ([target = '', count = '', unit = '', direction = '']) => ({ kind: 'shift', target, by: shiftBy(count, unit, direction) }),
+  ],
   [
     re(
-      `^(?:move|push|postpone|delay|shift|bump|defer|snooze|put\\s+off)\\s+(?:back\\s+|off\\s+)?(.+?)\\s+(?:back\\s+)?(?<!\\b(?:in|to|until|till|next)\\s)(?:(?:by|for|another)\\s+)*(an?|one|two|three|four|five|six|seven|\\d{1,3})\\s+(?:more\\s+)?(day|week)s?$`,
+      `^(?:move|push|postpone|delay|shift|bump|defer|snooze|put\\s+off)\\s+(?:back\\s+|off\\s+)?(.+?)\\s+(?:back\\s+)?(?<!\\b(?:in|to|until|till|next)\\s)(?:(?:by|for|another)\\s+)*${AMOUNT}$`,
     ),
-    ([target = '', count = '', unit = '']) => ({ kind: 'shift', target, days: countOf(count) * (/^week/i.test(unit) ? 7 : 1) }),
+    ([target = '', count = '', unit = '']) => ({ kind: 'shift', target, by: shiftBy(count, unit, 'today') }),
   ],
   [
     re(
@@ -324,8 +354,15 @@ function withEmphasis(intent: Intent, clause: string): Intent {
   return intent.kind === 'add' && /!{3}\s*$/.test(clause) ? { ...intent, text: `${intent.text} !high` } : intent
 }
 
+function shiftBy(count: string, unit: string, direction: string): Shift {
+  const units = ['hour', 'day', 'week', 'month'] as const
+  const sign = /^(?:later|today)$/i.test(direction) ? 1 : -1
+  const found = units.find((name) => name === unit.toLowerCase()) ?? 'day'
+  return { count: sign * countOf(count), unit: found, from: direction === 'today' ? 'today' : 'due' }
+}
+
 function countOf(word: string): number {
-  const place = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'].indexOf(word.toLowerCase())
+  const place = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'].indexOf(word.toLowerCase())
   return place >= 0 ? place + 1 : Number(word) || 1
 }
 

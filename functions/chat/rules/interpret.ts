@@ -3,7 +3,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { UserContext } from '../../../shared/operations/operation.ts'
 import type { Zone } from '../../../shared/operations/zone.ts'
-import { isNo } from '../confirm.ts'
+import { isNo, isYes } from '../confirm.ts'
 import type { Journal } from '../journal.ts'
 import type { ChatState } from '../state.ts'
 import { quoted } from '../told.ts'
@@ -15,7 +15,7 @@ import { type Intent, intentOf } from './intent.ts'
 import { maskQuotations } from './literal.ts'
 import { ordinalsIn } from './ordinals.ts'
 import { createReader } from './reader.ts'
-import { MAX_AT_ONCE, NOTHING, TOO_MUCH } from './wording.ts'
+import { MAX_AT_ONCE, NOTHING, NOTHING_PENDING, TOO_MUCH } from './wording.ts'
 
 export type Talk = { ctx: UserContext; journal: Journal; toolbox: Toolbox; zone: Zone; before: ChatState }
 
@@ -42,10 +42,12 @@ export async function interpret(talk: Talk, message: string): Promise<Interprete
     lines.push(await act(scene, intentOf(masked.text), { clause: masked.text, unmask: masked.unmask, chosen }))
   } else if (before.choice && isNo(message)) {
     lines.push(NOTHING)
-  } else if (before.choice && ordinalsIn(message, before.choice.candidates.length)) {
-    // A place that is not there.
+  } else if (before.choice && (isYes(message) || ordinalsIn(message, before.choice.candidates.length))) {
+    // A place that is not there, or a yes that chooses none.
     scene.state.choice = before.choice
     lines.push(`Please choose one of the ${before.choice.candidates.length}, or say “never mind”.`)
+  } else if (before.shown.length === 0 && ordinalsIn(message.replace(/[\s.!?]+$/, ''), 0)) {
+    lines.push(NOTHING_PENDING)
   } else {
     const { text, unmask } = maskQuotations(message)
     const clauses = text.length > MAX_TEXT ? [] : splitClauses(text)

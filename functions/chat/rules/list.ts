@@ -4,7 +4,7 @@ import { type Filter, filterOf } from './filters.ts'
 import { ordinalsIn } from './ordinals.ts'
 import { named, run, type Said, type Scene, show } from './run.ts'
 import { isMeant, trimReference } from './targets.ts'
-import { counted, type Finding, inFull, listed, SHOWN } from './wording.ts'
+import { beyond, counted, type Finding, inFull, listed, SHOWN } from './wording.ts'
 
 type Page = Pick<Awaited<ReturnType<typeof show>>, 'todos' | 'cursor'>
 
@@ -12,7 +12,8 @@ export async function list(scene: Scene, text: string, counts: boolean, { unmask
   const places = ordinalsIn(trimReference(text.replace(/^\s*about\b/i, '')), scene.state.shown.length)?.map(
     (place) => scene.state.shown[place - 1],
   )
-  if (!counts && places?.length && places.every((todo) => todo !== undefined)) {
+  if (!counts && places?.length && scene.state.shown.length > 0) {
+    if (!places.every((todo) => todo !== undefined)) return beyond(scene.state.shown.length)
     const { todos, errors } = await run(
       scene,
       places.map(({ id }) => ({ name: 'get_task', arguments: { todo_id: id } })),

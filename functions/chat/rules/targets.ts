@@ -12,7 +12,7 @@ import { isQuotation } from './literal.ts'
 import { ordinalsIn } from './ordinals.ts'
 import type { Reader } from './reader.ts'
 import type { Moment } from './slots.ts'
-import { MAX_AT_ONCE, type Match, SHOWN, TOO_MUCH } from './wording.ts'
+import { beyond, MAX_AT_ONCE, type Match, SHOWN, TOO_MUCH } from './wording.ts'
 
 export type Target =
   /** `complete` is false when more than these are meant than one message can reach. */
@@ -99,8 +99,7 @@ async function byPlace(search: Search, places: readonly number[]): Promise<Targe
   const { shown } = search.state
   if (shown.length === 0) return { kind: 'none', why: 'I have not shown you a list yet. Say “show my tasks” first, or name the todo.' }
   const named = places.map((place) => shown[place - 1])
-  if (named.some((todo) => todo === undefined))
-    return { kind: 'none', why: `The list that I showed last has ${shown.length} entries only.` }
+  if (named.some((todo) => todo === undefined)) return { kind: 'none', why: beyond(shown.length) }
   return several(
     search,
     named.filter((todo) => todo !== undefined),

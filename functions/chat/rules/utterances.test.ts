@@ -412,6 +412,52 @@ const changing: Case[] = [
   ['move all overdue tasks to tomorrow', change('Pay rent', on(TOMORROW))],
   ['push rent a week', change('Pay rent', on('2027-01-20'))],
   ['move unicorn to friday'],
+  // A new title is a guess unless the whole old one is said.
+  ['update the report with new numbers', add('update the report with new numbers')],
+  ['make milk with honey', add('make milk with honey')],
+  ['make pasta with tomatoes', add('make pasta with tomatoes')],
+  ['update resume with new job', add('update resume with new job')],
+  ['make dinner into an event', add('make dinner into an event')],
+  ['update buy milk to buy oat milk', change('Buy milk', { title: 'buy oat milk' })],
+  ['change milk to oat milk'],
+  [['change milk to oat milk', 'yes'], change('Buy milk', { title: 'oat milk' })],
+  ['change the report to the summary'],
+  [['change the report to the summary', 'yes'], change('Write quarterly report', { title: 'the summary' })],
+  [['change the report to the summary', 'no']],
+  [['change write to the summary', '2', 'yes'], change('Write thank-you notes', { title: 'the summary' })],
+  [['make milk into butter', 'yes'], change('Buy milk', { title: 'butter' })],
+  ['make milk into butter'],
+  ['move the report to the archive'],
+  ['move milk to the fridge'],
+  ['push the report to the server'],
+  ['raise the rent by ten'],
+  ['change everything to the summary'],
+  ['rename everything to the summary'],
+  // Earlier and later are relative to the day of the todo.
+  ['move the report one day earlier', change('Write quarterly report', on(THURSDAY))],
+  ['move the report two days later', change('Write quarterly report', on('2027-01-17'))],
+  ['move the report a week later', change('Write quarterly report', on('2027-01-22'))],
+  ['move the report by 3 days later', change('Write quarterly report', on(MONDAY))],
+  ['move the report a month later', change('Write quarterly report', on('2027-02-15'))],
+  ['move the report earlier by one day', change('Write quarterly report', on(THURSDAY))],
+  ['make the report due one day earlier', change('Write quarterly report', on(THURSDAY))],
+  ['the report is due two days later', change('Write quarterly report', on('2027-01-17'))],
+  ['set the due date of the report one day later', change('Write quarterly report', on(SATURDAY))],
+  ['bring the report forward by two days', change('Write quarterly report', on(TODAY))],
+  ['bring forward the report by a day', change('Write quarterly report', on(THURSDAY))],
+  ['move the report two hours later', change('Write quarterly report', { due_date: FRIDAY, due_time: '11:00' })],
+  ['move the report 10 hours earlier', change('Write quarterly report', { due_date: THURSDAY, due_time: '23:00' })],
+  ['move rent two days later', change('Pay rent', on('2027-01-12'))],
+  ['move milk one day earlier'],
+  ['move the report a couple of days earlier'],
+  ['make the report due a few weeks later'],
+  ['move the report forward by two days'],
+  ['push the report by two hours', change('Write quarterly report', { due_date: FRIDAY, due_time: '11:00' })],
+  ['postpone the report by a month', change('Write quarterly report', on('2027-02-15'))],
+  ['move milk a week later'],
+  ['move the dentist two hours later'],
+  ['move everything due this week one day later', change('Call the dentist', on(TOMORROW)), change('Write quarterly report', on(SATURDAY))],
+  ['move milk and the dentist one day later', change('Call the dentist', on(TOMORROW))],
   ['complete milk and show my tasks', done('Buy milk'), list()],
   ['add soap, then complete milk', add('soap'), done('Buy milk')],
 ]
@@ -429,6 +475,25 @@ const talking: Case[] = [
   ['tell me a joke'],
   ['y'],
   ['oops'],
+  ...(
+    "no|1|the first one|both of them|yes please|go ahead|no thanks|sorry|sorry about that|good night|lol|haha|that's all|that is all for now|hmm|nothing|" +
+    "nothing else|thanks|thank you so much|no worries|no problem|great job, thanks|well done!|cool, thanks|bye|see you tomorrow|oh|well|ok thanks|wow|you're welcome|" +
+    'got it|never mind|nvm|all good|interesting|sounds good|have a nice day'
+  )
+    .split('|')
+    .map((said): Case => [said]),
+  // A choice is not made by a yes.
+  [['complete write', 'yes']],
+  [['complete write', 'nothing']],
+]
+
+/** What begins like small talk and is something to do. */
+const doing: Case[] = [
+  ['sorry card for anna', add('sorry card for anna')],
+  ['good night story for the kids', add('good night story for the kids')],
+  ['thank you card', add('thank you card')],
+  ['nothing bundt cake order', add('nothing bundt cake order')],
+  ['cool the wine', add('cool the wine')],
 ]
 
 async function converse(messages: string[]) {
@@ -472,7 +537,7 @@ it('tells what was completed on a day, whenever it was due', async () => {
   expect((await converse(['what did I get done yesterday'])).response).toContain('Water the plants')
 })
 
-describe.each(Object.entries({ adding, listing, ending, changing, talking }))('%s', (_, cases) => {
+describe.each(Object.entries({ adding, listing, ending, changing, talking, doing }))('%s', (_, cases) => {
   it.each(cases.map(([said, ...calls]) => ({ said: [said].flat().join(' / '), messages: [said].flat(), calls })))(
     '$said',
     async ({ messages, calls }) => {
@@ -481,6 +546,34 @@ describe.each(Object.entries({ adding, listing, ending, changing, talking }))('%
       expect(answered.response).not.toBe('')
     },
   )
+})
+
+it.each(['yes', 'Yes, please!', 'y', 'no', 'No.', 'nope', '1', '2.', 'the first one', 'go ahead', 'cancel'])(
+  'answers %o with nothing pending, and nothing is',
+  async (message) => {
+    const { calls, response } = await converse([message])
+    expect(response).toMatch(/^Nothing is pending/)
+    expect(calls).toEqual([])
+  },
+)
+
+it('takes a yes for no choice, and asks again', async () => {
+  const { response } = await converse(['complete write', 'yes'])
+  expect(response).toBe('Please choose one of the 2, or say “never mind”.')
+  expect((await converse(['complete write', 'yes', '2'])).calls).toEqual([done('Write thank-you notes')])
+})
+
+it('names both titles before it renames on a guess', async () => {
+  const { response } = await converse(['change the report to the summary'])
+  expect(response).toBe(
+    'This would rename “Write quarterly report” to “the summary”. Nothing of it is done yet. Shall I go ahead? (yes / no)',
+  )
+})
+
+it('leaves a todo without a day where it is when it moves others, and says so', async () => {
+  const { response } = await converse(['move milk and the dentist one day later'])
+  expect(response).toContain('Changed “Call the dentist”')
+  expect(response).toContain('“Buy milk” has no day or time to count from')
 })
 
 it.each(['1. a ', 'move a by ', 'a: ', 'dr. ', '#a ', 'mark ', 'a, ', 'a and ', 'set  ', 'x is done and ', 'tag a, ', 'yes, '])(
@@ -493,5 +586,5 @@ it.each(['1. a ', 'move a by ', 'a: ', 'dr. ', '#a ', 'mark ', 'a, ', 'a and ', 
 )
 
 it('is a table of at least 150', () => {
-  expect([adding, listing, ending, changing, talking].flat().length).toBeGreaterThanOrEqual(150)
+  expect([adding, listing, ending, changing, talking, doing].flat().length).toBeGreaterThanOrEqual(150)
 })

@@ -23,6 +23,8 @@ export const TOO_MUCH = `That is too much for me at once. Please say it in small
 export const HELLO = 'Hello! What would you like to do? Say “help” for what I understand.'
 export const WELCOME = 'All right.'
 export const NOTHING = 'All right: nothing was changed.'
+export const NOTHING_PENDING = 'Nothing is pending: there is no question of mine to answer. This changed nothing.'
+export const beyond = (shown: number) => `The list that I showed last has ${shown === 1 ? 'one entry' : `${shown} entries`} only.`
 export const UNCLEAR = 'I am not sure what you would like me to do with your todos. Say “help” for what I understand.'
 
 /** As much of a todo as naming, filtering and changing it needs: “everything” keeps 10,000 of them in memory. */
