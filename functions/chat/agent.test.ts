@@ -190,7 +190,7 @@ describe('a malicious or broken model', () => {
     }))
     expect(many.tool_calls).toHaveLength(24)
     expect(await left(many.user)).toBe(24)
-    expect(many.response).toMatch(/24 calls.*added “T0-0”/)
+    expect(many.response).toMatch(/24 calls.*added 24 todos: “T0-0”/)
     const endless = await play((_, turn) => ({ calls: [{ name: 'list_tasks', arguments: { limit: turn + 1 } }] }))
     expect(model.requests()).toHaveLength(8)
     expect(endless.response).toMatch(/8 rounds.*Nothing was changed/)
