@@ -31,6 +31,7 @@ export const passwordFileOf = (directory: string) => `${directory}.password`
  */
 export async function ensureCluster(options: ClusterOptions): Promise<void> {
   const { directory, owner, log } = options
+  await removeLeftovers(directory)
   if (await isCluster(directory)) return
   if ((await entriesOf(directory)).length > 0) {
     throw new StartupError(
@@ -38,7 +39,6 @@ export async function ensureCluster(options: ClusterOptions): Promise<void> {
     )
   }
   log('Initialising a PostgreSQL cluster')
-  await removeLeftovers(directory)
   // A name of its own: the initdb of a start that was killed may still be writing to its own folder.
   const partial = `${directory}.init-${process.pid}-${randomBytes(4).toString('hex')}`
   await fs.mkdir(partial, { mode: 0o700 })

@@ -102,7 +102,16 @@ describe('starts at the same time on one folder', () => {
     }
     const again = await start(directory)
     expect(await run(await again.database('todo'), 'SELECT value FROM kept')).toEqual([{ value: 1 }])
-    expect((await fs.readdir(path.dirname(directory))).filter((name) => name.includes('.init'))).toEqual([])
+  })
+
+  it('remove what one that was killed has left half-made', async () => {
+    const directory = path.join(await newHome(), 'postgres')
+    const leftover = `${directory}.init-1-0123abcd`
+    for (const _ of ['without a cluster', 'beside one']) {
+      await fs.mkdir(path.join(leftover, 'base'), { recursive: true })
+      await (await start(directory)).stop()
+      await expect(fs.stat(leftover)).rejects.toThrow('ENOENT')
+    }
   })
 
   it('are told the address that the first one has announced', async () => {
