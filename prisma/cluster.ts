@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import { type Owner, readIfThere, writeDurably } from './durable-file.ts'
+import { type Owner, readIfThere, syncFolder, writeDurably } from './durable-file.ts'
 import { postgresFailure } from './folder-failure.ts'
 import { StartupError } from './startup-error.ts'
 
@@ -31,6 +31,7 @@ export const passwordFileOf = (directory: string) => `${directory}.password`
  */
 export async function ensureCluster(options: ClusterOptions): Promise<void> {
   const { directory, owner, log } = options
+  await removeLeftovers(directory)
   if (await isCluster(directory)) return
   if ((await entriesOf(directory)).length > 0) {
     throw new StartupError(
@@ -38,7 +39,6 @@ export async function ensureCluster(options: ClusterOptions): Promise<void> {
     )
   }
   log('Initialising a PostgreSQL cluster')
-  await removeLeftovers(directory)
   // A name of its own: the initdb of a start that was killed may still be writing to its own folder.
   const partial = `${directory}.init-${process.pid}-${randomBytes(4).toString('hex')}`
   await fs.mkdir(partial, { mode: 0o700 })
@@ -49,6 +49,8 @@ export async function ensureCluster(options: ClusterOptions): Promise<void> {
     // Only an empty folder can be removed like this.
     await fs.rmdir(directory).catch(ignoreMissing)
     await fs.rename(partial, directory)
+    // Or a power cut could undo the name of a cluster that has data by then.
+    await syncFolder(path.dirname(directory))
   } catch (error) {
     await fs.rm(partial, { recursive: true, force: true })
     throw error

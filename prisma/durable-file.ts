@@ -52,8 +52,8 @@ async function withTemporary(file: string, text: string, owner: Owner | undefine
   }
 }
 
-/** A name is on the disk when its folder is. Windows opens no folders. */
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the names in a folder durable, after a rename. Windows opens no folders. */
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await fs.open(folder)
   await handle.sync()

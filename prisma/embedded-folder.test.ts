@@ -6,10 +6,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from './embedded.ts'
 import { StartupError } from './startup-error.ts'
 import { run } from './testing.ts'
+
+// Several servers are started in each.
+vi.setConfig({ testTimeout: 60_000 })
 
 const asRoot = process.getuid?.() === 0
 const SMALL = { shared_buffers: '1MB', max_connections: '10' }
@@ -99,8 +102,17 @@ describe('starts at the same time on one folder', () => {
     }
     const again = await start(directory)
     expect(await run(await again.database('todo'), 'SELECT value FROM kept')).toEqual([{ value: 1 }])
-    expect((await fs.readdir(path.dirname(directory))).filter((name) => name.includes('.init'))).toEqual([])
-  }, 60_000)
+  })
+
+  it('remove what one that was killed has left half-made', async () => {
+    const directory = path.join(await newHome(), 'postgres')
+    const leftover = `${directory}.init-1-0123abcd`
+    for (const _ of ['without a cluster', 'beside one']) {
+      await fs.mkdir(path.join(leftover, 'base'), { recursive: true })
+      await (await start(directory)).stop()
+      await expect(fs.stat(leftover)).rejects.toThrow('ENOENT')
+    }
+  })
 
   it('are told the address that the first one has announced', async () => {
     const directory = path.join(await newHome(), 'postgres')

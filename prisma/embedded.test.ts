@@ -6,9 +6,12 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { commandOf, type EmbeddedServer, startEmbedded } from './embedded.ts'
 import { run } from './testing.ts'
+
+// Several servers are started in each.
+vi.setConfig({ testTimeout: 60_000 })
 
 const asRoot = process.getuid?.() === 0
 const SMALL = { shared_buffers: '1MB', max_connections: '10' }

@@ -65,8 +65,12 @@ function lockWith(handle: DatabaseSync, noteFile: string): FolderLock {
   const note = (more: Partial<Holder>) => {
     if (!held.has(handle)) return
     holder = { ...holder, ...more }
-    fs.writeFileSync(`${noteFile}.new`, JSON.stringify(holder))
-    fs.renameSync(`${noteFile}.new`, noteFile)
+    try {
+      fs.writeFileSync(`${noteFile}.new`, JSON.stringify(holder))
+      fs.renameSync(`${noteFile}.new`, noteFile)
+    } catch {
+      // A full disk must not keep a server from stopping.
+    }
   }
   note({})
   return {
