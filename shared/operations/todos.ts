@@ -7,12 +7,18 @@ import { writeCursor } from './cursor.ts'
 import { constraintOf } from './failure.ts'
 import { operation, type UserContext } from './operation.ts'
 import { holdingTo, within } from './quotas.ts'
+import { createSearchLane } from './search-lane.ts'
 import { telling, tellingChange } from './todo-events.ts'
-import { type Cursor, parseCursor, sortKey } from './todo-paging.ts'
+import { selectPage } from './todo-pages.ts'
+import { type Cursor, sortKey } from './todo-paging.ts'
+import { columns } from './todo-rows.ts'
 import { CompleteTodo, CreateTodo, DeletedTodo, ListTodos, priorities, Todo, TodoPage, TodoRef, UpdateTodo } from './todo-schemas.ts'
 import { withOwner } from './users.ts'
 
 const { sql, join, raw } = Prisma
+
+/** This process's. Most searches take milliseconds; two places leave the pool's other connections to everything else. */
+const searches = createSearchLane(2)
 
 export const createTodo = operation(
   {
@@ -61,22 +67,15 @@ export const listTodos = operation(
     modelDefaults: { limit: 20 },
     output: TodoPage,
   },
-  async (ctx: UserContext, { sort, limit, cursor, ...filters }) => {
-    const key = sortKey(sort)
-    const where = [sql`user_id = ${ctx.actor.userId}`, ...conditions(filters)]
-    if (cursor !== undefined) where.push(after(parseCursor(cursor, sort), key, filters))
-    const direction = key.descending ? sql`DESC` : sql`ASC`
-    const rows = await ctx.db.$queryRaw<Todo[]>`
-      SELECT ${columns} FROM todos
-      WHERE ${join(where, ' AND ')}
-      ORDER BY ${key.expression} ${direction}, id ${direction}
-      LIMIT ${limit + 1}`
+  async (ctx: UserContext, { sort, limit, ...filters }) => {
+    const select = () => ctx.db.$queryRaw<Todo[]>(selectPage(ctx.actor.userId, { sort, ...filters }, limit + 1))
+    const rows = filters.q ? await searches.run(ctx.actor.userId, select) : await select()
     const page = rows.slice(0, limit)
     const last = rows.length > limit ? page.at(-1) : undefined
     return {
       todos: page,
       count: page.length,
-      next_cursor: last ? writeCursor({ sort, key: key.of(last), id: last.id } satisfies Cursor) : null,
+      next_cursor: last ? writeCursor({ sort, key: sortKey(sort).of(last), id: last.id } satisfies Cursor) : null,
     }
   },
 )
@@ -136,15 +135,6 @@ export const deleteTodo = operation(
   },
 )
 
-/** A moment as the wire has it. */
-const moment = (column: string) => raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`)
-
-/** A row in its shape on the wire: what is answered, and what events tell. */
-const columns = sql`id, user_id, title, description, completed_at IS NOT NULL AS completed, ${moment('completed_at')},
-  (ARRAY[${raw(priorities.map((name) => `'${name}'`).join())}])[priority] AS priority, tags,
-  to_char(due_date, 'YYYY-MM-DD') AS due_date, to_char(due_time, 'HH24:MI') AS due_time, time_zone,
-  ${moment('created_at')}, ${moment('updated_at')}`
-
 const own = (ctx: UserContext, id: string) => sql`id = ${id}::uuid AND user_id = ${ctx.actor.userId}`
 
 function only([todo]: Todo[]): Todo {
@@ -199,34 +189,6 @@ async function write(ctx: UserContext, statement: Prisma.Sql): Promise<Todo> {
   const written = only(await holdingTo(ctx, 'openTodos', () => refusals(() => ctx.db.$queryRaw<Todo[]>(statement))))
   ctx.delivery?.nudge()
   return written
-}
-
-/** Word for word as its index has it. In upper case, because that is what it is in any context: a Greek sigma has two lower ones. */
-const searched = sql`upper((title || E'\\n' || COALESCE(description, '')) COLLATE "und-x-icu")`
-
-type Filters = Omit<z.output<typeof ListTodos>, 'sort' | 'limit' | 'cursor'>
-
-function conditions({ status, priority, tag, q, due_before, due_after }: Filters): Prisma.Sql[] {
-  const where: Prisma.Sql[] = []
-  if (status === 'pending') where.push(sql`completed_at IS NULL`)
-  if (status === 'completed') where.push(sql`completed_at IS NOT NULL`)
-  if (priority !== undefined) where.push(sql`priority = ${priorities.indexOf(priority) + 1}`)
-  if (tag !== undefined) where.push(sql`tags @> ${[tag]}::text[]`)
-  if (q) where.push(sql`${searched} LIKE upper(${`%${q.replace(/[\\%_]/g, '\\$&')}%`}::text COLLATE "und-x-icu")`)
-  // Said twice: the day decides, and the moment is what the index knows.
-  const { expression: due } = sortKey('due')
-  if (due_before !== undefined) where.push(sql`due_date < ${due_before}::date AND ${due} <= ${due_before}::date`)
-  if (due_after !== undefined)
-    where.push(sql`due_date > ${due_after}::date AND ${due} >= ${due_after}::date + TIME '24:00' AND ${due} < TIMESTAMP 'infinity'`)
-  return where
-}
-
-function after({ sort, key: place, id }: Cursor, key: ReturnType<typeof sortKey>, { priority }: Filters): Prisma.Sql {
-  const than = key.descending ? raw('<') : raw('>')
-  const behind = sql`(${key.expression}, id) ${than} (${place}::${key.type}, ${id}::uuid)`
-  // Said twice: of todos that are alike in priority the id alone tells the order, and without that all before it would be read again.
-  const alike = priority !== undefined && sort.endsWith('priority') && place === String(priorities.indexOf(priority) + 1)
-  return alike ? sql`${behind} AND id ${than} ${id}::uuid` : behind
 }
 
 /** Rules that only the row can judge, when the fields that were sent meet the ones that were there. */
