@@ -13,7 +13,18 @@ export type Readiness =
   | { type: 'denied'; tables: readonly string[] }
 
 /** Every table of `schema.prisma`: functions read and write them as one role. */
-export const TABLES = ['users', 'todos', 'conversations', 'messages', 'chat_usage', 'outbox_events', 'mcp_tickets', 'throttle']
+export const TABLES = [
+  'users',
+  'todos',
+  'user_counters',
+  'conversations',
+  'messages',
+  'chat_turns',
+  'chat_usage',
+  'outbox_events',
+  'mcp_tickets',
+  'throttle',
+]
 
 /** A read-only server makes the pool connect anew at most so often. */
 const RENEW_MS = 1_000
