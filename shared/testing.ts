@@ -24,6 +24,8 @@ export function testEnvironment(overrides: Record<string, string> = {}): Record<
     BETTER_AUTH_SECRET: SECRET,
     CORS_ORIGINS: 'https://app.example.com',
     DATABASE_POOL_SIZE: '4',
+    // A busy machine must not refuse what a test sends: tests of overload set their own.
+    MAX_WAIT_MS: '30000',
     // So that a test can say where it comes from: see `elsewhere`.
     TRUSTED_PROXIES: 'loopback',
     PORT: '0',

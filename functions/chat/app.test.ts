@@ -58,7 +58,7 @@ describe('POST /chat', () => {
   it('answers 429 with Retry-After from the 31st message of a minute on, and writes nothing down', async () => {
     const user = await newUser(world)
     const app = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 100 } })
-    const say = (accept: string) => app.request('/api/v1/chat', posted(user, { message: 'hello' }, { accept }))
+    const say = (accept: string) => app.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id: null }, { accept }))
     const statuses = await Promise.all(Array.from({ length: 35 }, async () => (await say('application/json')).status))
     expect(statuses.filter((status) => status === 200)).toHaveLength(30)
     const refused = await say('text/event-stream')
@@ -73,7 +73,7 @@ describe('POST /chat', () => {
     const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 1 } })
     const { conversation_id } = await answer(await full.request('/api/v1/chat', posted(user, { message: 'hello' })), ChatReply)
     for (const accept of ['application/json', 'text/event-stream']) {
-      const refused = await full.request('/api/v1/chat', posted(user, { message: 'hello' }, { accept }))
+      const refused = await full.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id: null }, { accept }))
       expect(refused.status).toBe(429)
       expect(await answer(refused, Problem)).toMatchObject({
         detail: expect.stringMatching(/^You have 1 conversations, which is the limit\./),

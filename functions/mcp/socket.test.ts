@@ -135,7 +135,7 @@ describe('a connection', () => {
     for (const [frame, code] of [
       ['{', -32700],
       ['', -32700],
-      [`{"jsonrpc":"2.0","id":1,"method":"ping","params":${'{"a":'.repeat(40)}1${'}'.repeat(41)}`, -32700],
+      [`{"jsonrpc":"2.0","id":1,"method":"ping","params":${'{"a":'.repeat(40)}1${'}'.repeat(41)}`, -32600],
       ['[]', -32600],
       [JSON.stringify([list(1), list(2)]), -32600],
       ['null', -32600],

@@ -9,7 +9,7 @@ import { createReader } from './reader.ts'
 import { findTargets } from './targets.ts'
 import { createTalker } from './testing.ts'
 
-const world = testDeps()
+const world = testDeps({ CHAT_MESSAGES_PER_MINUTE: '1000000' })
 const deps = makeChatDeps(world.env, world.deps)
 // Nothing is written, so that each message meets the same todos.
 const app = chatApp({ ...deps, verifyToken: async (token) => ({ ...(await deps.verifyToken(token)), readOnly: true }) })
