@@ -37,11 +37,12 @@ async function statuses(...parts: string[]): Promise<number[]> {
   return [...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status))
 }
 
-it('refuses 10 MB, announced or in chunks, and serves the next request on the same connection', async () => {
-  const megabytes = 'a'.repeat(10_000_000)
-  expect(await statuses(`${POST}Content-Length: 10000000\r\n\r\n`, megabytes, LAST)).toEqual([413, 200])
+// More than the limit, and no more than a busy machine reads in the half second for which the server reads on after its answer.
+it('refuses a megabyte, announced or in chunks, and serves the next request on the same connection', async () => {
+  const megabyte = 'a'.repeat(1_000_000)
+  expect(await statuses(`${POST}Content-Length: 1000000\r\n\r\n`, megabyte, LAST)).toEqual([413, 200])
   const chunk = `10000\r\n${'a'.repeat(65_536)}\r\n`
-  expect(await statuses(`${POST}Transfer-Encoding: chunked\r\n\r\n`, chunk.repeat(150), '0\r\n\r\n', LAST)).toEqual([413, 200])
+  expect(await statuses(`${POST}Transfer-Encoding: chunked\r\n\r\n`, chunk.repeat(15), '0\r\n\r\n', LAST)).toEqual([413, 200])
 })
 
 it('reads a body in chunks, pipelined requests, Expect: 100-continue, absolute addresses and HTTP/1.0', async () => {
