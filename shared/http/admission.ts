@@ -27,6 +27,8 @@ const LIMITS = {
   waiting: 1_000,
   /** What the latest interval counts in the moving average of intervals. */
   weight: 0.05,
+  /** Share of its time that a newcomer may be expected to wait: the estimate lags behind a process that slows down. */
+  expected: 0.5,
   /** Milliseconds after which a request counts no more: what runs for so long waits for something else than this process. */
   holdMs: 1_000,
 }
@@ -35,7 +37,7 @@ type Waiting = { since: number; resolve: (admitted: boolean) => void }
 
 /**
  * First come, first served. While requests wait, the average interval in which places become free says how long a newcomer would wait;
- * when that is more than `waitMs`, the newcomer is refused at once. So a burst may wait, and a lasting overload is refused early.
+ * when that is more than half of `waitMs`, the newcomer is refused at once. So a burst may wait, and a lasting overload is refused early.
  */
 export function createAdmission({ running: most, waitMs }: AdmissionLimits): Admission {
   const queue = new Set<Waiting>()
@@ -64,7 +66,7 @@ export function createAdmission({ running: most, waitMs }: AdmissionLimits): Adm
     }, ms).unref()
   }
 
-  const isFull = () => running >= most && (queue.size >= LIMITS.waiting || queue.size * interval > waitMs)
+  const isFull = () => running >= most && (queue.size >= LIMITS.waiting || queue.size * interval > waitMs * LIMITS.expected)
 
   return {
     isFull,

@@ -1,10 +1,13 @@
 // What only a real connection shows: bodies that are too long, callers that leave, requests that cannot be read.
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { answer, testDeps } from '../testing.ts'
 import { createApp } from './app.ts'
+import { sharesPorts } from './doors.ts'
 import { Problem } from './problem.ts'
 import { type Serving, serve } from './serve.ts'
 import { body } from './validate.ts'
@@ -67,6 +70,33 @@ it('takes a caller that leaves in the middle of a body for what it is: no fault 
   socket.destroy()
   const line = () => lines.find(({ fields }) => fields.request_id === 'left-early')
   await expect.poll(line, { interval: 10 }).toMatchObject({ level: 'info', fields: { status: 400 } })
+})
+
+it.runIf(sharesPorts)('accepts many connections in one turn of the event loop', async () => {
+  // The further listening sockets open a second after the first.
+  await sleep(1_500)
+  const CONNECTIONS = 200
+  const client = new Worker(
+    `const { connect } = require('node:net'), { workerData: port, parentPort } = require('node:worker_threads')
+    let closed = 0
+    for (let count = 0; count < ${CONNECTIONS}; count++) {
+      const socket = connect(port, '127.0.0.1', () => socket.write(${JSON.stringify(LAST)}))
+      socket.resume().on('close', () => ++closed === ${CONNECTIONS} && parentPort.postMessage('done'))
+    }`,
+    { eval: true, workerData: serving.port },
+  )
+  let done = false
+  client.once('message', () => {
+    done = true
+  })
+  let turns = 0
+  for (; !done; turns++) {
+    // A turn is long enough for all of them to come.
+    for (const end = performance.now() + 10; performance.now() < end; );
+    await setImmediate()
+  }
+  await client.terminate()
+  expect(turns).toBeLessThan(CONNECTIONS / 2)
 })
 
 it('cuts what still runs when the time to drain is over', async () => {

@@ -1,13 +1,14 @@
 // A process that serves one app: it listens, and on SIGTERM it drains.
 import { once } from 'node:events'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import { createServer, Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import { StartupError } from '@todo/prisma/startup-error'
 import { admissionLimits, type Env, EnvError, readEnv } from '../env.ts'
 import { createAdmission } from './admission.ts'
 import type { AnyApp, AppDeps } from './app.ts'
+import { openDoors, sharesPorts } from './doors.ts'
 import { createFront, type FrontOptions } from './front.ts'
 import { errorFields, jsonLog } from './log.ts'
 import { answerUpgrade, type Sockets, wantsWebSocket } from './upgrade.ts'
@@ -20,6 +21,8 @@ const TIMES = {
   request: 30_000,
   /** How often those two are looked after. */
   check: 5_000,
+  /** After listening, when a cold start is over. */
+  doors: 1_000,
   /** While draining, new requests are still answered for so long: callers learn of the end from the answer, not from a refusal. */
   lameDuck: 1_000,
   /** Then nobody is let in any more. A connection that was just let in has this long to send its request. */
@@ -70,17 +73,19 @@ export async function serve(
     if (draining) announceEnd(response)
     response.once('close', () => running.delete(response))
   })
-  await listen(server, port, host)
+  // Sockets that share a port would also share it with another process, without a word.
+  if (sharesPorts && port > 0) await assertFree(port, host)
+  await listen(server, port, host, sharesPorts)
   const address = server.address()
+  const actualPort = typeof address === 'object' && address ? address.port : port
+  const doors = openDoors(server, actualPort, host, TIMES.doors)
 
   async function end(lameDuck: number): Promise<void> {
     for (const response of running) announceEnd(response)
     // The server counts sockets as connections: it is closed when they are gone.
     await Promise.all([sleep(lameDuck), sockets?.drain()])
     await quietTurn(server)
-    const closed = once(server, 'close')
-    // Not http's own `close`, which would also cut connections whose first request is on its way.
-    Server.prototype.close.call(server)
+    const closed = doors.close()
     const idle = setInterval(() => server.closeIdleConnections(), TIMES.idle)
     const late = setTimeout(() => server.closeAllConnections(), drain)
     await closed
@@ -88,7 +93,7 @@ export async function serve(
     clearTimeout(late)
   }
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    port: actualPort,
     drain: ({ lameDuck = TIMES.lameDuck } = {}) => (draining ??= end(lameDuck)),
   }
 }
@@ -123,9 +128,9 @@ export async function assertFree(port: number, host: string | undefined): Promis
   await once(probe, 'close')
 }
 
-async function listen(server: Server, port: number, host: string | undefined): Promise<void> {
+async function listen(server: Server, port: number, host: string | undefined, reusePort = false): Promise<void> {
   try {
-    server.listen(port, host)
+    server.listen({ port, host, reusePort })
     await once(server, 'listening')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
