@@ -10,15 +10,15 @@ FROM ${BUILDER_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY prisma/package.json prisma/
-COPY functions/install.mjs functions/
+COPY functions/_build/install.mjs functions/
 # The optional secret is a CA bundle, for networks whose registry has a certificate of its own. It never enters a layer.
 RUN --mount=type=secret,id=ca,required=false \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi; \
-    node functions/install.mjs && rm -rf ~/.npm
+    node functions/_build/install.mjs && rm -rf ~/.npm
 
 FROM dependencies AS client
 COPY prisma prisma
-RUN node functions/install.mjs
+RUN node functions/_build/install.mjs
 
 FROM client AS test
 COPY . .
@@ -34,7 +34,7 @@ COPY --from=runtime /nodejs/bin/node /nodejs/bin/node
 ARG FUNCTION
 # Built on the runtime's own node: the code cache beside the bundle is ignored by any other version.
 # Readable for everyone, whatever the umask was where the sources come from.
-RUN /nodejs/bin/node functions/build.ts "${FUNCTION:?say which: --build-arg FUNCTION=todos}" \
+RUN /nodejs/bin/node functions/_build/bundle.ts "${FUNCTION:?say which: --build-arg FUNCTION=todos}" \
     && mv "dist/$FUNCTION" /function && chmod -R a+rX /function
 
 FROM sources AS production
@@ -49,7 +49,7 @@ USER 65532:65532
 VOLUME /data
 ENV HOST=0.0.0.0 DATA_DIRECTORY=/data
 EXPOSE 8000
-CMD ["node", "functions/local.ts"]
+CMD ["node", "functions/local/main.ts"]
 
 FROM runtime AS function
 WORKDIR /function

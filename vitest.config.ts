@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['functions/**/*.test.ts', 'shared/**/*.test.ts', 'prisma/**/*.test.ts', 'knative/**/*.test.ts'],
-    globalSetup: 'shared/testing-server.ts',
+    globalSetup: 'shared/testing/server.ts',
     pool: 'threads',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -1,4 +1,4 @@
-// What the bundles put in the place of Prisma's own loading of its query compiler (functions/build.ts). Raw statements need no compiler:
+// What the bundles put in the place of Prisma's own loading of its query compiler (functions/_build/bundle.ts). Raw statements need no compiler:
 // a function whose first request is made of them does not wait for 1.7 MB of WebAssembly, which the first call that needs it loads.
 import { readFileSync } from 'node:fs'
 import * as runtime from '@prisma/client/runtime/query_compiler_small_bg.postgresql.mjs'

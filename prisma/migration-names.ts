@@ -1,4 +1,4 @@
-// The migrations that this code was written for. A bundle has no such folder: functions/build.ts puts the list in this module's place.
+// The migrations that this code was written for. A bundle has no such folder: functions/_build/bundle.ts puts the list in this module's place.
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 

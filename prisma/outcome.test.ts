@@ -1,7 +1,7 @@
 // Which errors leave the outcome of a statement open: each is brought about on a real server.
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
-import { startDatabaseProxy } from '../shared/testing-proxy.ts'
+import { startDatabaseProxy } from '../shared/testing/proxy.ts'
 import { createDb, type Db, outcomeUnknown } from './index.ts'
 
 let url: string

@@ -1,12 +1,13 @@
 // The HTTP face of signing up and in, and of looking at a token.
+
+import { type AccountContext, Login, loginUser, Register, registerUser, validateToken } from '../../shared/accounts/users.ts'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
 import type { ClientAddress } from '../../shared/http/client-address.ts'
-import { serves } from '../../shared/http/route.ts'
 import { body } from '../../shared/http/validate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
-import type { Throttle } from '../../shared/identity/throttle.ts'
-import { type AccountContext, Login, loginUser, Register, registerUser, validateToken } from '../../shared/operations/users.ts'
+import { serves } from '../../shared/openapi/route.ts'
+import type { Throttle } from './throttle.ts'
 
 export type AuthDeps = AppDeps &
   Pick<AccountContext, 'passwords' | 'issueToken'> & { verifyToken: VerifyToken; throttle: Throttle; clientAddress: ClientAddress }

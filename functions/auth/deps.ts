@@ -1,11 +1,12 @@
 // What only this function needs: it alone hashes passwords, signs tokens and counts attempts.
-import type { Deps } from '../../shared/deps.ts'
-import { type Env, ownIssuer } from '../../shared/env.ts'
+
 import { createClientAddress } from '../../shared/http/client-address.ts'
-import { makePasswords } from '../../shared/identity/passwords.ts'
-import { makeThrottle } from '../../shared/identity/throttle.ts'
 import { makeTokenIssuer, signingSecret } from '../../shared/identity/tokens.ts'
+import type { Deps } from '../../shared/runtime/deps.ts'
+import { type Env, ownIssuer } from '../../shared/runtime/env.ts'
 import type { AuthDeps } from './app.ts'
+import { makePasswords } from './passwords.ts'
+import { makeThrottle } from './throttle.ts'
 
 /** @throws EnvError */
 export function makeAuthDeps(env: Env, deps: Deps): AuthDeps {

@@ -2,14 +2,14 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { serve } from '../../shared/http/serve.ts'
-import { Conversation } from '../../shared/operations/conversations.ts'
-import { answer, newUser, type TestUser, testDeps } from '../../shared/testing.ts'
+import { Conversation } from '../../shared/conversations/conversations.ts'
+import { serve } from '../../shared/runtime/serve.ts'
+import { answer, newUser, type TestUser, testDeps } from '../../shared/testing/context.ts'
+import { type Script, startScriptedModel } from '../../shared/testing/scripted-model.ts'
 import { chatApp } from './app.ts'
 import { ChatReply } from './contract.ts'
 import { makeChatDeps } from './deps.ts'
 import { chatLimits } from './limits.ts'
-import { type Script, startScriptedModel } from './scripted-model.ts'
 
 const limits = { ...chatLimits, retryPause: 10 }
 let model: Awaited<ReturnType<typeof startScriptedModel>>

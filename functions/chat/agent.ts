@@ -2,13 +2,13 @@
 // written down before its tools run, and each result as it comes.
 import { randomUUID } from 'node:crypto'
 import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import type { Journal, PastMessage } from './journal.ts'
+import type { Journal, PastMessage } from '../../shared/conversations/journal.ts'
+import type { TokenBudget } from '../../shared/conversations/usage.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
 import { type ChatLimits, estimateTokens } from './limits.ts'
 import type { AskModel, ModelAnswer } from './model.ts'
 import { describeTool, systemPrompt, toHistory, toTurn } from './prompt.ts'
 import type { Toolbox } from './toolbox.ts'
-import type { TokenBudget } from './usage.ts'
 
 export type Agent = {
   ctx: UserContext

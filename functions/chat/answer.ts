@@ -1,15 +1,16 @@
 // One message and its answer: who answers, what is stored when, and an end that always says what was done.
 
-import { AppError } from '../../shared/errors.ts'
+import type { StoredCall } from '../../shared/conversations/conversations.ts'
+import type { TokenBudget } from '../../shared/conversations/usage.ts'
+import { zoneOf } from '../../shared/core/calendar.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import { asAppError } from '../../shared/core/failure.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
 import type { AppDeps } from '../../shared/http/app.ts'
-import { errorFields } from '../../shared/http/log.ts'
-import type { Confirmations } from '../../shared/identity/confirmations.ts'
-import type { StoredCall } from '../../shared/operations/conversations.ts'
-import { asAppError } from '../../shared/operations/failure.ts'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import { zoneOf } from '../../shared/operations/zone.ts'
+import { errorFields } from '../../shared/runtime/log.ts'
 import { runAgent } from './agent.ts'
 import { packCalls, settleConfirmation, titlesOf } from './confirm.ts'
+import type { Confirmations } from './confirmations.ts'
 import { type Deadline, outOfTime, until } from './deadline.ts'
 import type { Emit } from './events.ts'
 import type { ChatLimits } from './limits.ts'
@@ -19,7 +20,6 @@ import { type ChatState, readState } from './state.ts'
 import { askToConfirm, mayHaveChanged, tellDone } from './told.ts'
 import { type Call, makeToolbox, type Toolbox } from './toolbox.ts'
 import type { OpenTurn } from './turn.ts'
-import type { TokenBudget } from './usage.ts'
 
 export type AnswerDeps = Pick<AppDeps, 'log'> & {
   confirmations: Confirmations

@@ -1,12 +1,6 @@
 // The HTTP face of chat and of conversations.
 import { randomUUID } from 'node:crypto'
-import { AppError } from '../../shared/errors.ts'
-import { type AppDeps, createApp } from '../../shared/http/app.ts'
-import { signedIn } from '../../shared/http/authenticate.ts'
-import { serves } from '../../shared/http/route.ts'
-import { body, headers, path, query } from '../../shared/http/validate.ts'
-import type { VerifyToken } from '../../shared/identity/issuers.ts'
-import type { UserRate } from '../../shared/identity/user-rates.ts'
+import type { UserRate } from '../../shared/accounts/user-rates.ts'
 import {
   ConversationRef,
   deleteConversation,
@@ -15,7 +9,13 @@ import {
   listConversations,
   ReadConversation,
   shown,
-} from '../../shared/operations/conversations.ts'
+} from '../../shared/conversations/conversations.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { signedIn } from '../../shared/http/authenticate.ts'
+import { body, headers, path, query } from '../../shared/http/validate.ts'
+import type { VerifyToken } from '../../shared/identity/issuers.ts'
+import { serves } from '../../shared/openapi/route.ts'
 import { type Answer, type AnswerDeps, answerMessage } from './answer.ts'
 import { ChatHeaders, type ChatReply, ChatRequest, chat } from './contract.ts'
 import { createDeadline } from './deadline.ts'

@@ -1,5 +1,5 @@
 // `fetch` for a server that is not trusted: it reads a bounded number of bytes and goes nowhere else.
-import { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/core/errors.ts'
 
 /**
  * A `fetch` that reads at most `maxBytes` of a response, after decompression; then it aborts the request, and reading the body throws

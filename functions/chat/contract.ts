@@ -1,8 +1,8 @@
 // What chat takes and answers.
 import { z } from 'zod'
-import { ConversationRef, ToolCall } from '../../shared/operations/conversations.ts'
-import { text } from '../../shared/operations/text.ts'
-import { TimeZone } from '../../shared/operations/todo-schemas.ts'
+import { ConversationRef, ToolCall } from '../../shared/conversations/conversations.ts'
+import { text } from '../../shared/core/text.ts'
+import { TimeZone } from '../../shared/todos/schema.ts'
 
 export const ChatRequest = z
   .strictObject({

@@ -1,5 +1,5 @@
 // When a request to chat ends: first no new work begins, then work in flight is given up, then the answer goes out with what is known.
-import { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/core/errors.ts'
 import type { ChatLimits } from './limits.ts'
 
 export type Deadline = {

@@ -1,12 +1,13 @@
 // What only this function needs: the model, if there is one, its budget, and confirmations.
-import type { Deps } from '../../shared/deps.ts'
-import { type Env, ownIssuer } from '../../shared/env.ts'
-import { makeConfirmations } from '../../shared/identity/confirmations.ts'
-import { createUserRate } from '../../shared/identity/user-rates.ts'
+
+import { createUserRate } from '../../shared/accounts/user-rates.ts'
+import { makeTokenBudget } from '../../shared/conversations/usage.ts'
+import type { Deps } from '../../shared/runtime/deps.ts'
+import { type Env, ownIssuer } from '../../shared/runtime/env.ts'
 import type { ChatDeps } from './app.ts'
+import { makeConfirmations } from './confirmations.ts'
 import { type ChatLimits, chatLimits } from './limits.ts'
 import { createModel } from './model.ts'
-import { makeTokenBudget } from './usage.ts'
 
 /** @throws EnvError */
 export function makeChatDeps(env: Env, deps: Deps, limits: ChatLimits = chatLimits): ChatDeps {

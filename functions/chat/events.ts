@@ -1,5 +1,5 @@
 // What happens while an answer is made, in the order in which it happens. JSON waits for the end of it, a stream shows it.
-import type { StoredCall } from '../../shared/operations/conversations.ts'
+import type { StoredCall } from '../../shared/conversations/conversations.ts'
 
 export type ChatEvent =
   /** A piece of the answer's text. */

@@ -1,8 +1,8 @@
 // A database that does not answer is a failure, and never “I do not know that todo”.
 import { afterAll, describe, expect, it } from 'vitest'
-import { asAppError } from '../../shared/operations/failure.ts'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import { contextOf, newUser, testDeps } from '../../shared/testing.ts'
+import { asAppError } from '../../shared/core/failure.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
+import { contextOf, newUser, testDeps } from '../../shared/testing/context.ts'
 import { titlesOf } from './confirm.ts'
 import { findTodo } from './lookup.ts'
 import { createReader } from './rules/reader.ts'

@@ -1,8 +1,8 @@
 // Todos by the ids that a conversation remembers. One may be deleted by now, which is no failure; every other error is.
-import { AppError } from '../../shared/errors.ts'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import type { Todo } from '../../shared/operations/todo-schemas.ts'
-import { getTodo } from '../../shared/operations/todos.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
+import type { Todo } from '../../shared/todos/schema.ts'
+import { getTodo } from '../../shared/todos/todos.ts'
 
 /**
  * The todo, or undefined when the user has none with this id.

@@ -1,5 +1,5 @@
 // What a model server's failure means to whoever chats. Its own words stay here: they may name keys, accounts and hosts.
-import { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/core/errors.ts'
 
 export type ModelFailure = {
   failure: AppError

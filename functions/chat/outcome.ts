@@ -1,5 +1,5 @@
 // A call whose outcome nobody knows: the connection was lost, or the time was up, after its statement had been sent.
-import type { StoredCall } from '../../shared/operations/conversations.ts'
+import type { StoredCall } from '../../shared/conversations/conversations.ts'
 
 /** The result of such a call, for users and models alike. */
 export const UNKNOWN_OUTCOME = {

@@ -1,8 +1,8 @@
 // Runs many calls for one answer in pages, each of which is written down: “everything” may be 10,000 todos, and a turn has an end.
 import { randomUUID } from 'node:crypto'
-import type { StoredCall } from '../../shared/operations/conversations.ts'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import type { Journal } from './journal.ts'
+import type { StoredCall } from '../../shared/conversations/conversations.ts'
+import type { Journal } from '../../shared/conversations/journal.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
 import { chatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
 import { outcomeOf } from './told.ts'

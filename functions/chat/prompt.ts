@@ -1,9 +1,9 @@
 // What the model is told about its task, and how the past and the tools look to it.
 import type { ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions'
-import type { StoredCall } from '../../shared/operations/conversations.ts'
-import { inputSchemaOf, type Tool } from '../../shared/operations/tools.ts'
-import { brief } from './brief.ts'
-import type { PastMessage } from './journal.ts'
+import { brief } from '../../shared/conversations/brief.ts'
+import type { StoredCall } from '../../shared/conversations/conversations.ts'
+import type { PastMessage } from '../../shared/conversations/journal.ts'
+import { inputSchemaOf, type Tool } from '../../shared/todos/tools.ts'
 import { estimateTokens } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
 

@@ -1,7 +1,7 @@
 // What was done, in words: told after a confirmation, and whenever something ends before its time.
-import type { StoredCall } from '../../shared/operations/conversations.ts'
-import { oneLine } from '../../shared/operations/text.ts'
-import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
+import type { StoredCall } from '../../shared/conversations/conversations.ts'
+import { oneLine } from '../../shared/core/text.ts'
+import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 import { isUnknown } from './outcome.ts'
 import type { Call } from './toolbox.ts'
 

@@ -1,18 +1,18 @@
 // The tools within one request: the only way from what was said, by a model or by the interpreter, to an operation. It parses arguments
 // strictly, runs one call after the other, holds back what needs the user's word, and turns every failure into a result to learn from.
 import { z } from 'zod'
-import { AppError } from '../../shared/errors.ts'
+import type { StoredCall } from '../../shared/conversations/conversations.ts'
+import { storable } from '../../shared/conversations/storable.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import { asAppError, outcomeUnknown } from '../../shared/core/failure.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
 import { asInvalid } from '../../shared/http/validate.ts'
-import { canonical } from '../../shared/identity/confirmations.ts'
-import type { StoredCall } from '../../shared/operations/conversations.ts'
-import { endedBy, UNCONFIRMED_ENDINGS } from '../../shared/operations/endings.ts'
-import { asAppError, outcomeUnknown } from '../../shared/operations/failure.ts'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import { type Tool, toolsFor, withModelDefaults } from '../../shared/operations/tools.ts'
+import { type Tool, toolsFor, withModelDefaults } from '../../shared/todos/tools.ts'
+import { canonical } from './confirmations.ts'
+import { endedBy, UNCONFIRMED_ENDINGS } from './endings.ts'
 import type { Emit } from './events.ts'
 import type { ChatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
-import { storable } from './storable.ts'
 
 export type Call = { name: string; arguments: Record<string, unknown> }
 /** A call that has been read: either its tool and its parsed input, or why there are none. */

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
-import { answer, newUser, type TestUser, testDeps } from '../../shared/testing.ts'
-import { startDatabaseProxy } from '../../shared/testing-proxy.ts'
+import { leaseLimits } from '../../shared/conversations/lease.ts'
+import { answer, newUser, type TestUser, testDeps } from '../../shared/testing/context.ts'
+import { startDatabaseProxy } from '../../shared/testing/proxy.ts'
+import { startScriptedModel } from '../../shared/testing/scripted-model.ts'
 import { chatApp } from './app.ts'
 import { ChatReply } from './contract.ts'
 import { makeChatDeps } from './deps.ts'
-import { leaseLimits } from './lease.ts'
 import { type ChatLimits, chatLimits } from './limits.ts'
-import { startScriptedModel } from './scripted-model.ts'
 
 const world = testDeps()
 const { db } = world.deps

@@ -4,20 +4,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { instant, Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
-import { AppError } from '../../shared/errors.ts'
-import type { Log } from '../../shared/http/log.ts'
-import { noConversation, StoredCall, storedCalls } from '../../shared/operations/conversations.ts'
-import { constraintOf } from '../../shared/operations/failure.ts'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import { holdingTo, within } from '../../shared/operations/quotas.ts'
-import { withOwner } from '../../shared/operations/users.ts'
+import { holdingTo, within } from '../../shared/accounts/quotas.ts'
+import { withOwner } from '../../shared/accounts/users.ts'
+import { noConversation, StoredCall, storedCalls } from '../../shared/conversations/conversations.ts'
+import {
+  createJournal,
+  type Entry,
+  insertMessage,
+  type Journal,
+  json,
+  type PastMessage,
+  recentMessages,
+  shortened,
+} from '../../shared/conversations/journal.ts'
+import { holds, keepLease, type Lease, leaseEnd, leaseLimits, releaseLease, tryTake } from '../../shared/conversations/lease.ts'
+import { storable } from '../../shared/conversations/storable.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import { constraintOf } from '../../shared/core/failure.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import { Engine } from './contract.ts'
 import { type Deadline, outOfTime, until } from './deadline.ts'
-import { createJournal, type Entry, insertMessage, type Journal, json, type PastMessage, recentMessages, shortened } from './journal.ts'
-import { holds, keepLease, type Lease, leaseEnd, leaseLimits, releaseLease, tryTake } from './lease.ts'
 import type { ChatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
-import { storable } from './storable.ts'
 import { mayHaveChanged, tellDone } from './told.ts'
 
 const { sql, empty } = Prisma

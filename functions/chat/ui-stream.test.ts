@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { expect, it } from 'vitest'
-import { serve } from '../../shared/http/serve.ts'
+import { serve } from '../../shared/runtime/serve.ts'
 import { uiStream } from './ui-stream.ts'
 
 const start = { messageId: 'm', messageMetadata: {} }

@@ -1,7 +1,7 @@
 // What Knative Eventing calls once a minute, and where the events of the whole API are described.
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
-import { serves } from '../../shared/http/route.ts'
-import { todoEvents } from '../../shared/operations/todo-events.ts'
+import { serves } from '../../shared/openapi/route.ts'
+import { todoEvents } from '../../shared/todos/events.ts'
 import { Swept, sweep } from './sweep.ts'
 import { tick } from './tick.ts'
 

@@ -1,6 +1,6 @@
 // The image's entry.
-import { makeAppDeps } from '../../shared/deps.ts'
-import { main } from '../../shared/http/serve.ts'
+import { makeAppDeps } from '../../shared/runtime/deps.ts'
+import { main } from '../../shared/runtime/serve.ts'
 import { eventsApp } from './app.ts'
 import { sweepLimits } from './sweep.ts'
 

@@ -1,9 +1,9 @@
 // What a tick must be: an event of a Knative PingSource, in either mode of the CloudEvents HTTP binding. Nothing of it is used but that.
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
-import { AppError } from '../../shared/errors.ts'
-import { annotate } from '../../shared/http/route.ts'
+import { AppError } from '../../shared/core/errors.ts'
 import { body, headers, mediaType } from '../../shared/http/validate.ts'
+import { annotate } from '../../shared/openapi/route.ts'
 
 const STRUCTURED = 'application/cloudevents+json'
 

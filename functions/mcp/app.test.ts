@@ -4,8 +4,8 @@ import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/webso
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createTodo } from '../../shared/operations/todos.ts'
-import { contextOf, newUser, type TestUser } from '../../shared/testing.ts'
+import { contextOf, newUser, type TestUser } from '../../shared/testing/context.ts'
+import { createTodo } from '../../shared/todos/todos.ts'
 import { connectClient, startMcp, tokenFor } from './testing.ts'
 import { Ticket } from './tickets.ts'
 

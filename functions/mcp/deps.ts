@@ -1,7 +1,8 @@
 // What only this function needs: the sockets it keeps, and what clients are told of it.
-import type { Deps } from '../../shared/deps.ts'
-import { type Env, foreignIssuer } from '../../shared/env.ts'
-import { createUserRate } from '../../shared/identity/user-rates.ts'
+
+import { createUserRate } from '../../shared/accounts/user-rates.ts'
+import type { Deps } from '../../shared/runtime/deps.ts'
+import { type Env, foreignIssuer } from '../../shared/runtime/env.ts'
 import type { McpDeps } from './app.ts'
 import { createSockets } from './sockets.ts'
 

@@ -1,6 +1,6 @@
 // One user cannot take the process away from the others: sockets, calls, memory.
 import { describe, expect, it } from 'vitest'
-import { newUser, type TestUser } from '../../shared/testing.ts'
+import { newUser, type TestUser } from '../../shared/testing/context.ts'
 import { createInboxes } from './inbox.ts'
 import { heldTodo, type McpWorld, openSocket, refused, startMcp } from './testing.ts'
 

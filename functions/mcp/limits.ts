@@ -1,4 +1,4 @@
-// What one connection may cost. Limits of a user and of the process are environment variables, see shared/env.ts.
+// What one connection may cost. Limits of a user and of the process are environment variables, see shared/runtime/env.ts.
 
 const MiB = 1024 * 1024
 

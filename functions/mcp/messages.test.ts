@@ -1,6 +1,6 @@
 // A request that cannot be served is answered under its own id, so that its caller does not wait for a timeout.
 import { describe, expect, it } from 'vitest'
-import { newUser } from '../../shared/testing.ts'
+import { newUser } from '../../shared/testing/context.ts'
 import { messageLimits, parseMessage } from './messages.ts'
 import { openSocket, startMcp } from './testing.ts'
 

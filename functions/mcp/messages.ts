@@ -12,7 +12,7 @@ import {
   RequestIdSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
-import { type JsonLimits, parseJson, TooManyValues } from '../../shared/json.ts'
+import { type JsonLimits, parseJson, TooManyValues } from '../../shared/core/json.ts'
 
 export type RpcError = { code: number; message: string; data?: unknown }
 

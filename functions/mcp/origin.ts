@@ -1,6 +1,6 @@
 // Whose pages may speak MCP here. A browser lets any page open a socket to any address, and a page that has rebound its own name to this
 // machine may even read the answers: CORS stops neither, so the server looks for itself.
-import { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/core/errors.ts'
 import { type CorsOrigins, isAllowed } from '../../shared/http/headers.ts'
 
 type Headers = { origin: string | undefined; host: string | undefined }

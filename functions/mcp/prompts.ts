@@ -1,9 +1,9 @@
 // Two things people ask for again and again, as prompts that bring the todos along.
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { GetPromptResult } from '@modelcontextprotocol/sdk/types.js'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import { CalendarDate, ListTodos } from '../../shared/operations/todo-schemas.ts'
-import { listTodos } from '../../shared/operations/todos.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
+import { CalendarDate, ListTodos } from '../../shared/todos/schema.ts'
+import { listTodos } from '../../shared/todos/todos.ts'
 import { asResource, dayOf, dueBy, todayOf } from './resources.ts'
 import type { Guard } from './server.ts'
 

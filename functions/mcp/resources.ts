@@ -1,12 +1,12 @@
 // The todos as resources, for clients that let people attach one to a conversation: today's, and each by its id.
 import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { ReadResourceResult } from '@modelcontextprotocol/sdk/types.js'
-import { AppError } from '../../shared/errors.ts'
-import type { UserContext } from '../../shared/operations/operation.ts'
-import { oneLine } from '../../shared/operations/text.ts'
-import { ListTodos, TodoRef } from '../../shared/operations/todo-schemas.ts'
-import { getTodo, listTodos } from '../../shared/operations/todos.ts'
-import { wallClock, zoneOf } from '../../shared/operations/zone.ts'
+import { wallClock, zoneOf } from '../../shared/core/calendar.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import type { UserContext } from '../../shared/core/operation.ts'
+import { oneLine } from '../../shared/core/text.ts'
+import { ListTodos, TodoRef } from '../../shared/todos/schema.ts'
+import { getTodo, listTodos } from '../../shared/todos/todos.ts'
 import type { Guard } from './server.ts'
 
 export const TODAY = 'todo://today'

@@ -13,11 +13,11 @@ import {
   McpError,
   type Tool as McpTool,
 } from '@modelcontextprotocol/sdk/types.js'
-import { errorFields, type Log } from '../../shared/http/log.ts'
+import { asAppError } from '../../shared/core/failure.ts'
+import type { Actor, UserContext } from '../../shared/core/operation.ts'
 import { asInvalid } from '../../shared/http/validate.ts'
-import { asAppError } from '../../shared/operations/failure.ts'
-import type { Actor, UserContext } from '../../shared/operations/operation.ts'
-import { inputSchemaOf, outputSchemaOf, type Tool, toolNamed, toolsFor, withModelDefaults } from '../../shared/operations/tools.ts'
+import { errorFields, type Log } from '../../shared/runtime/log.ts'
+import { inputSchemaOf, outputSchemaOf, type Tool, toolNamed, toolsFor, withModelDefaults } from '../../shared/todos/tools.ts'
 import { CallTool } from './messages.ts'
 import { registerPrompts } from './prompts.ts'
 import { registerResources } from './resources.ts'

@@ -1,9 +1,9 @@
 // Where a client that opens a socket may put its token: browsers can set no header, some clients nothing but a URL.
 import type { Context } from 'hono'
-import { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import type { Actor } from '../../shared/core/operation.ts'
 import { bearerToken } from '../../shared/http/authenticate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
-import type { Actor } from '../../shared/operations/operation.ts'
 import type { Tickets } from './tickets.ts'
 
 /** The subprotocol (RFC 6455, section 1.9) of MCP over a WebSocket, as the SDK's client offers it. */

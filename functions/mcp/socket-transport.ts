@@ -11,8 +11,8 @@ import {
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
 import { type RawData, WebSocket } from 'ws'
-import type { AppError } from '../../shared/errors.ts'
-import { asAppError } from '../../shared/operations/failure.ts'
+import type { AppError } from '../../shared/core/errors.ts'
+import { asAppError } from '../../shared/core/failure.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 import { parseMessage, type RpcError, readMessage } from './messages.ts'
 import { answerPings } from './pings.ts'

@@ -1,6 +1,6 @@
 // The open sockets of this process: how many there may be in total and per user, how many bytes they may hold together, and how they end.
 // Knows no MCP, so that loading it costs nothing.
-import { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/core/errors.ts'
 import type { Sockets } from '../../shared/http/upgrade.ts'
 
 /** A connection as this file sees it. */

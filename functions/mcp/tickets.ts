@@ -3,9 +3,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Db, instant } from '@todo/prisma'
 import { z } from 'zod'
-import { AppError } from '../../shared/errors.ts'
-import type { UserRate } from '../../shared/identity/user-rates.ts'
-import type { Actor } from '../../shared/operations/operation.ts'
+import type { UserRate } from '../../shared/accounts/user-rates.ts'
+import { AppError } from '../../shared/core/errors.ts'
+import type { Actor } from '../../shared/core/operation.ts'
 
 /** Seconds. */
 const LIFETIME = 30

@@ -1,6 +1,6 @@
 // What a model reads as text: a user's text in it is data that cannot look like a line of ours.
 import { expect, it } from 'vitest'
-import { exampleTodo } from '../../shared/operations/todo-schemas.ts'
+import { exampleTodo } from '../../shared/todos/schema.ts'
 import { pageInWords, todoInWords } from './words.ts'
 
 it.each(['\n', '\r\n', '\u2028', '\u2029', '\u0085', '\v', '\f'])('shows a todo as one line when its texts contain %j', (lineBreak) => {

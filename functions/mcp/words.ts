@@ -1,10 +1,10 @@
 // What tools, resources and prompts say in words: short, because a model pays for each of them, and unmistakable about what is a user's
 // text, because that is data to a model and never an instruction.
 import type { z } from 'zod'
-import type { AppError } from '../../shared/errors.ts'
-import { inJson } from '../../shared/operations/text.ts'
-import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
-import type { Tool } from '../../shared/operations/tools.ts'
+import type { AppError } from '../../shared/core/errors.ts'
+import { inJson } from '../../shared/core/text.ts'
+import { Todo, TodoPage } from '../../shared/todos/schema.ts'
+import type { Tool } from '../../shared/todos/tools.ts'
 
 /** A tool's result for a client that shows its model no structured content: enough to go on with. */
 export function inWords({ spec }: Tool, output: unknown): string {

@@ -1,7 +1,7 @@
 // The image's entry: brings the database up to date and ends. A Job on a cluster, run before the functions' new revisions.
 import { migrate } from '@todo/prisma/migrate'
-import { databaseOptions, readEnv } from '../../shared/env.ts'
-import { endWith } from '../../shared/http/serve.ts'
+import { databaseOptions, readEnv } from '../../shared/runtime/env.ts'
+import { endWith } from '../../shared/runtime/serve.ts'
 
 // Not when nothing is left to wait for: the engine leaves the timer of its lock behind, and would keep the Job for ten seconds.
 void run().then(() => process.exit(), endWith)

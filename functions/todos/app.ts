@@ -2,11 +2,11 @@
 import type { Context } from 'hono'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { owner } from '../../shared/http/authenticate.ts'
-import { serves } from '../../shared/http/route.ts'
 import { body, path, query } from '../../shared/http/validate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
-import { CompleteTodo, CreateTodo, ListTodos, TodoRef, UpdateTodo } from '../../shared/operations/todo-schemas.ts'
-import { completeTodo, createTodo, deleteTodo, getTodo, listTodos, updateTodo } from '../../shared/operations/todos.ts'
+import { serves } from '../../shared/openapi/route.ts'
+import { CompleteTodo, CreateTodo, ListTodos, TodoRef, UpdateTodo } from '../../shared/todos/schema.ts'
+import { completeTodo, createTodo, deleteTodo, getTodo, listTodos, updateTodo } from '../../shared/todos/todos.ts'
 
 export type TodosDeps = AppDeps & { verifyToken: VerifyToken }
 export type TodosApp = ReturnType<typeof todosApp>

@@ -1,6 +1,6 @@
 // The image's entry.
-import { makeDeps } from '../../shared/deps.ts'
-import { main } from '../../shared/http/serve.ts'
+import { makeDeps } from '../../shared/runtime/deps.ts'
+import { main } from '../../shared/runtime/serve.ts'
 import { todosApp } from './app.ts'
 
 void main(process.env, (env) => {

@@ -2,8 +2,8 @@
 import naughty from 'big-list-of-naughty-strings/blns.json' with { type: 'json' }
 import { afterAll, describe, expect, it } from 'vitest'
 import { Problem } from '../../shared/http/problem.ts'
-import { Todo, TodoPage } from '../../shared/operations/todo-schemas.ts'
-import { answer, newUser, testDeps } from '../../shared/testing.ts'
+import { answer, newUser, testDeps } from '../../shared/testing/context.ts'
+import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 import { todosApp } from './app.ts'
 
 const world = testDeps()

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Problem } from '../../shared/http/problem.ts'
-import { answer, newUser, testDeps } from '../../shared/testing.ts'
+import { answer, newUser, testDeps } from '../../shared/testing/context.ts'
 import { usersApp } from './app.ts'
 
 const world = testDeps()

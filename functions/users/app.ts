@@ -1,9 +1,10 @@
 // The HTTP face of the caller's own account.
+
+import { getProfile } from '../../shared/accounts/users.ts'
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
-import { serves } from '../../shared/http/route.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
-import { getProfile } from '../../shared/operations/users.ts'
+import { serves } from '../../shared/openapi/route.ts'
 
 export type UsersDeps = AppDeps & { verifyToken: VerifyToken }
 export type UsersApp = ReturnType<typeof usersApp>

@@ -1,7 +1,7 @@
 import { createDb, type Db } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { newOutboxDatabase, startSink } from '../testing-events.ts'
+import { newOutboxDatabase, startSink } from '../testing/sink.ts'
 import { type Delivery, type DeliveryLimits, type DeliveryNews, type DeliveryOptions, deliveryLimits, makeDelivery } from './delivery.ts'
 import { makeOutbox } from './outbox.ts'
 import { httpSink, type Send, type Verdict } from './sink.ts'

@@ -1,7 +1,7 @@
 // Bounded admission: how many requests a process works on at once, and how many wait. Overload then costs the requests that cannot begin
 // in time a refusal, instead of costing every request its answer.
 import type { Context } from 'hono'
-import { AppError } from '../errors.ts'
+import { AppError } from '../core/errors.ts'
 
 export type AdmissionLimits = {
   /** Requests that run at the same time. */

@@ -3,18 +3,18 @@ import type { Db } from '@todo/prisma'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from 'zod'
-import { AppError } from '../errors.ts'
+import type { Quotas } from '../accounts/quotas.ts'
+import { AppError } from '../core/errors.ts'
+import { asAppError } from '../core/failure.ts'
 import type { Delivery } from '../events/delivery.ts'
-import { asAppError } from '../operations/failure.ts'
-import type { Quotas } from '../operations/quotas.ts'
+import { methodsOf } from '../openapi/methods.ts'
+import { annotate, type EventSpec, serves } from '../openapi/route.ts'
+import type { Log } from '../runtime/log.ts'
 import { limitBody } from './body-limit.ts'
 import { type CorsOrigins, responseHeaders } from './headers.ts'
-import type { Log } from './log.ts'
-import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
 import { createReadiness } from './readiness.ts'
 import { describeRequest } from './request.ts'
-import { annotate, type EventSpec, serves } from './route.ts'
 import type { RequestSpan, Trace, Tracing } from './trace.ts'
 import type { UserLanes } from './user-lanes.ts'
 
@@ -88,7 +88,7 @@ export function createApp(
       },
     )
     .get('/openapi.json', serves({ name: 'openapi', summary: 'Describe this API (OpenAPI 3.1).', output: Document }), async (c) => {
-      const { openApi } = await import('./openapi.ts')
+      const { openApi } = await import('../openapi/openapi.ts')
       return c.json(openApi([app, ...describes]))
     })
 }

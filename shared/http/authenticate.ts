@@ -2,13 +2,13 @@
 // process.
 import type { Context, Next } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { AppError } from '../errors.ts'
+import { AppError } from '../core/errors.ts'
+import { ME, type UserContext } from '../core/operation.ts'
 import type { VerifyToken } from '../identity/issuers.ts'
-import { ME, type UserContext } from '../operations/operation.ts'
+import { annotate } from '../openapi/route.ts'
 import { slotOf } from './admission.ts'
 import type { AppEnv } from './app.ts'
 import { outgoingOf } from './node-env.ts'
-import { annotate } from './route.ts'
 import { traceparentOf } from './trace.ts'
 import type { UserLanes } from './user-lanes.ts'
 

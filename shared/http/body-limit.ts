@@ -2,7 +2,7 @@
 // reads it; only one that comes in chunks is counted here.
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { AppError } from '../errors.ts'
+import { AppError } from '../core/errors.ts'
 import { slotOf } from './admission.ts'
 import { incomingOf } from './node-env.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import type { LogLine } from '../testing.ts'
+import type { LogLine } from '../testing/context.ts'
 import { createClientAddress, type TrustedProxies } from './client-address.ts'
 
 const addresses = (...list: string[]): TrustedProxies => ({ type: 'addresses', addresses: list })

@@ -1,7 +1,7 @@
 // Errors as HTTP shows them: RFC 9457 `application/problem+json`, from the one table of kinds.
 import type { Context } from 'hono'
 import { z } from 'zod'
-import type { AppError, ErrorKind } from '../errors.ts'
+import type { AppError, ErrorKind } from '../core/errors.ts'
 
 export const problemKinds = {
   malformed: { status: 400, title: 'Bad Request' },

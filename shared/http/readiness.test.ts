@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { migrate } from '@todo/prisma/migrate'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { newDatabase, run } from '../../prisma/testing.ts'
-import { testDeps } from '../testing.ts'
+import { testDeps } from '../testing/context.ts'
 import { createApp } from './app.ts'
 
 async function newWorld({ migrated = true } = {}) {

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
+import { errorFields, type Log } from '../runtime/log.ts'
 import type { AppEnv } from './app.ts'
-import { errorFields, type Log } from './log.ts'
 import { continueTrace, type Tracing } from './trace.ts'
 import { isUpgraded } from './upgrade.ts'
 

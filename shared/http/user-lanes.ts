@@ -1,6 +1,6 @@
 // Fairness between users of one process: each user has a bounded number of requests that run and that wait, so one user cannot take the
 // process away from the others.
-import { AppError } from '../errors.ts'
+import { AppError } from '../core/errors.ts'
 
 export type LaneLimits = {
   /** Requests of one user that run at the same time. */

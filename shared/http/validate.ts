@@ -2,10 +2,10 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { AppError, type Issue } from '../errors.ts'
-import { jsonLimits, parseJson, TooManyValues } from '../json.ts'
+import { AppError, type Issue } from '../core/errors.ts'
+import { jsonLimits, parseJson, TooManyValues } from '../core/json.ts'
+import { annotate } from '../openapi/route.ts'
 import { readBody } from './body-limit.ts'
-import { annotate } from './route.ts'
 
 /**
  * A JSON body (RFC 8259: UTF-8, nothing else).

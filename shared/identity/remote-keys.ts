@@ -1,7 +1,7 @@
 // The public keys of a token issuer (RFC 7517), fetched by HTTP and kept. Nothing that the issuer or a caller does makes this fetch often,
 // read much or wait long, and keys that are known outlive an outage of the issuer.
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
-import { AppError } from '../errors.ts'
+import { AppError } from '../core/errors.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600 * SECOND

@@ -1,5 +1,5 @@
 // Completing, reopening, deleting and changing what is there.
-import { UNCONFIRMED_ENDINGS } from '../../../shared/operations/endings.ts'
+import { UNCONFIRMED_ENDINGS } from '../endings.ts'
 import { enumerate, quoted } from '../told.ts'
 import type { Call } from '../toolbox.ts'
 import { add } from './add.ts'

@@ -1,7 +1,7 @@
 // What a message may cost, whatever it says: other users' requests wait for each piece of it that runs without a break.
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { contextOf, testDeps } from '../../../shared/testing.ts'
+import { contextOf, testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
 import { makeChatDeps } from '../deps.ts'
 import { ChatState } from '../state.ts'

@@ -1,8 +1,8 @@
 // Days and times in a clause, found by chrono and judged here: it knows no IANA zones, so it is given the user's wall clock as if that
 // were UTC; and it takes "march report" and "sun screen" for dates, so what it finds must look as if it was meant.
 import type { ParsedResult } from 'chrono-node'
-import type { Zone } from '../../../shared/operations/zone.ts'
-import { wallClock } from '../../../shared/operations/zone.ts'
+import type { Zone } from '../../../shared/core/calendar.ts'
+import { wallClock } from '../../../shared/core/calendar.ts'
 
 /** A day YYYY-MM-DD and a time HH:MM in the user's zone. `daySaid` is false when only a time was said. */
 export type When = { date: string; time?: string; daySaid: boolean }

@@ -1,6 +1,6 @@
 // “Everything” is everything: nothing is left out in silence, and every count is the true one.
 import { afterAll, describe, expect, it } from 'vitest'
-import { testDeps } from '../../../shared/testing.ts'
+import { testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
 import { makeChatDeps } from '../deps.ts'
 import { createTalker, type Row } from './testing.ts'

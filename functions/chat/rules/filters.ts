@@ -1,6 +1,6 @@
 // Which todos a description means ("overdue", "my completed #home tasks", "due this week about rent"): the input of list_tasks.
 import type { z } from 'zod'
-import type { ListTodos } from '../../../shared/operations/todo-schemas.ts'
+import type { ListTodos } from '../../../shared/todos/schema.ts'
 import { dayAfter, dayInWords, today } from './dates.ts'
 import { type Moment, takeSlots } from './slots.ts'
 

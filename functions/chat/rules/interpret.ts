@@ -1,10 +1,10 @@
 // The built-in interpreter: English sentences to calls, without a language model. Quotations are masked, the message is split into
 // clauses, each clause becomes an intent, its slots are read and its references looked up; then its calls run, clause after clause.
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { UserContext } from '../../../shared/operations/operation.ts'
-import type { Zone } from '../../../shared/operations/zone.ts'
+import type { Journal } from '../../../shared/conversations/journal.ts'
+import type { Zone } from '../../../shared/core/calendar.ts'
+import type { UserContext } from '../../../shared/core/operation.ts'
 import { isNo, isYes } from '../confirm.ts'
-import type { Journal } from '../journal.ts'
 import type { ChatState } from '../state.ts'
 import { quoted } from '../told.ts'
 import type { Call, Toolbox } from '../toolbox.ts'

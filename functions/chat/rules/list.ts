@@ -1,5 +1,5 @@
 // Listing and counting.
-import type { Todo } from '../../../shared/operations/todo-schemas.ts'
+import type { Todo } from '../../../shared/todos/schema.ts'
 import { type Filter, filterOf } from './filters.ts'
 import { ordinalsIn } from './ordinals.ts'
 import { named, run, type Said, type Scene, show } from './run.ts'

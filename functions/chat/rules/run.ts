@@ -1,6 +1,6 @@
 // Running the calls of a clause, and what the clauses share: the scene that they play in, and the question which todo was meant.
 import { randomUUID } from 'node:crypto'
-import type { StoredCall } from '../../../shared/operations/conversations.ts'
+import type { StoredCall } from '../../../shared/conversations/conversations.ts'
 import { findTodo } from '../lookup.ts'
 import { isUnknown } from '../outcome.ts'
 import { runInPages } from '../pages.ts'

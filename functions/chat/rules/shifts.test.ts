@@ -1,6 +1,6 @@
 // Moving a day by an amount.
 import { expect, it } from 'vitest'
-import { exampleTodo } from '../../../shared/operations/todo-schemas.ts'
+import { exampleTodo } from '../../../shared/todos/schema.ts'
 import { type Shift, shifted } from './shifts.ts'
 
 const TODAY = '2027-01-13'

@@ -1,8 +1,8 @@
 // Step 5: what a clause says besides its words: tags, priority, day and time. Each is taken out of the text; the rest is a title or a
 // reference.
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { priorities } from '../../../shared/operations/todo-schemas.ts'
-import type { Zone } from '../../../shared/operations/zone.ts'
+import type { Zone } from '../../../shared/core/calendar.ts'
+import type { priorities } from '../../../shared/todos/schema.ts'
 import { takeWhen, tidy, type When } from './dates.ts'
 
 export type Priority = (typeof priorities)[number]

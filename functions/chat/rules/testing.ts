@@ -2,7 +2,7 @@
 
 import type { Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
-import { answer, newUser, type testDeps } from '../../../shared/testing.ts'
+import { answer, newUser, type testDeps } from '../../../shared/testing/context.ts'
 import type { ChatApp } from '../app.ts'
 import { ChatReply } from '../contract.ts'
 

@@ -1,7 +1,7 @@
 // What people say, and the calls that must come of it: the interpreter's specification. Over HTTP, against the real database.
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, it } from 'vitest'
-import { answer, newUser, testDeps } from '../../../shared/testing.ts'
+import { answer, newUser, testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
 import { ChatReply } from '../contract.ts'
 import { makeChatDeps } from '../deps.ts'

@@ -1,6 +1,6 @@
 // How answers look that quote what users wrote: nothing in a title may pass for a line of ours.
 import { afterAll, describe, expect, it } from 'vitest'
-import { testDeps } from '../../../shared/testing.ts'
+import { testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
 import { makeChatDeps } from '../deps.ts'
 import { createTalker } from './testing.ts'

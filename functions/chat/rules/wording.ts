@@ -1,6 +1,6 @@
 // How the interpreter says what it did and what there is.
-import { oneLine } from '../../../shared/operations/text.ts'
-import type { Todo } from '../../../shared/operations/todo-schemas.ts'
+import { oneLine } from '../../../shared/core/text.ts'
+import type { Todo } from '../../../shared/todos/schema.ts'
 import { enumerate, quoted } from '../told.ts'
 import { dayInWords } from './dates.ts'
 import type { Filter } from './filters.ts'

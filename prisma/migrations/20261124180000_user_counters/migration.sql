@@ -17,7 +17,7 @@ ALTER TABLE "user_counters" SET (fillfactor = 50);
 
 -- Triggers count, not the operations: the release before this one counts too, and no statement can forget to.
 -- They run after the rows were written, so every statement locks todos first and the counter last.
--- A statement that has a limit passes it as a setting of its transaction (shared/operations/quotas.ts). Without one they only count.
+-- A statement that has a limit passes it as a setting of its transaction (shared/accounts/quotas.ts). Without one they only count.
 
 CREATE FUNCTION "assert_user_quota"("quota" TEXT, "used" INTEGER) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

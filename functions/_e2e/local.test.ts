@@ -1,0 +1,119 @@
+// `npm start` as people use it: one process with everything in it, started, killed and started again.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs/promises'
+import http from 'node:http'
+import os from 'node:os'
+import path from 'node:path'
+import { demo } from '@todo/prisma/seed'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { Session } from '../../shared/accounts/users.ts'
+import { answer } from '../../shared/testing/context.ts'
+import { Todo, TodoPage } from '../../shared/todos/schema.ts'
+import './time-limits.ts'
+
+const LOCAL = path.join(import.meta.dirname, '..', 'local', 'main.ts')
+let home: string
+beforeAll(async () => {
+  home = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-local-'))
+  await fs.chmod(home, 0o711)
+})
+const running = new Set<() => Promise<unknown>>()
+afterAll(async () => {
+  await Promise.all([...running].map((kill) => kill()))
+  await fs.rm(home, { recursive: true, force: true })
+})
+
+type Ended = { code: number | null; output: string }
+
+/** Starts it on a free port, with its data in a folder of the test's own; resolves when it greets, or when it has ended instead. */
+async function start(environment: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [LOCAL], {
+    env: { PATH: process.env.PATH, DATA_DIRECTORY: path.join(home, 'data'), PORT: '0', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = once(child, 'close').then(([code]): Ended => ({ code, output }))
+  const kill = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    return ended
+  }
+  const clean = () => kill('SIGKILL')
+  running.add(clean)
+  ended.then(() => running.delete(clean))
+  let output = ''
+  const url = await new Promise<string | undefined>((greeted) => {
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => {
+        output += chunk
+        if (output.includes('Ctrl-C stops it.')) greeted(/API +(http:\S+)\/api\/v1/.exec(output)?.[1])
+      })
+    ended.then(() => greeted(undefined))
+  })
+  return { url, kill, ended, output: () => output, pid: child.pid }
+}
+
+async function signIn(url: string | undefined) {
+  const { email, password } = demo
+  const headers = { 'content-type': 'application/json' }
+  const login = await fetch(`${url}/api/v1/users/login`, { method: 'POST', headers, body: JSON.stringify({ email, password }) })
+  const { access_token, user } = await answer(login, Session)
+  return { base: `${url}/api/v1/${user.id}/todos`, headers: { ...headers, authorization: `Bearer ${access_token}` } }
+}
+
+describe('npm start', () => {
+  it('greets, serves everything, survives kill -9 with every committed row, and stops on a signal', async () => {
+    const first = await start()
+    expect(first.output()).toMatch(/Initialising[\s\S]*Migrated[\s\S]*is running[\s\S]*demo@example\.com/)
+    const { base, headers } = await signIn(first.url)
+    for (const address of ['/', '/docs', '/docs/swagger-ui-bundle.js', '/openapi.json', '/health/ready'])
+      expect((await fetch(first.url + address)).status).toBe(200)
+
+    // The same folder twice at once, on the same port too.
+    const { port } = new URL(first.url ?? '')
+    for (const PORT of ['0', port]) {
+      expect(await (await start({ PORT })).ended).toEqual({
+        code: 1,
+        output: `${path.join(home, 'data', 'postgres')} is in use (process ${first.pid}, http://localhost:${port}): use that one, stop it, or choose another folder with DATA_DIRECTORY\n`,
+      })
+    }
+
+    const writes = Array.from({ length: 20 }, async (_, n) => {
+      const response = await fetch(base, { method: 'POST', headers, body: JSON.stringify({ title: `todo ${n}` }) })
+      return (await answer(response, Todo)).id
+    })
+    const committed = await Promise.all(writes)
+    await first.kill('SIGKILL')
+
+    const third = await start()
+    expect(third.output()).not.toMatch(/Initialising|Migrated/)
+    // The token is still good: the secret has outlived the process.
+    const list = await fetch(base.replace(first.url ?? '', third.url ?? ''), { headers })
+    const kept = new Set((await answer(list, TodoPage)).todos.map(({ id }) => id))
+    for (const id of committed) expect(kept).toContain(id)
+    expect(await third.kill('SIGINT')).toMatchObject({ code: 0, output: expect.stringContaining('Stopping') })
+    await expect(fetch(`${third.url}/health/live`)).rejects.toThrow()
+  })
+
+  it('says in one line which variable, port, folder or database cannot be used', async () => {
+    const oneLine = async (environment: Record<string, string>) => {
+      const { code, output } = await (await start(environment)).ended
+      expect(code).toBe(1)
+      return output
+    }
+    expect(await oneLine({ PORT: 'garbage' })).toMatch(/^PORT: [^\n]+\n$/)
+    expect(await oneLine({ DATABASE_URL: 'nonsense', PORT: '0' })).toMatch(/^DATABASE_URL: [^\n]+\n$/)
+    const taken = http.createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const address = taken.address()
+    const port = typeof address === 'object' ? `${address?.port}` : ''
+    expect(await oneLine({ PORT: port })).toMatch(new RegExp(`^PORT: ${port} is already in use[^\\n]*PORT=[^\\n]*\\n$`))
+    taken.close()
+    const file = path.join(home, 'file')
+    await fs.writeFile(file, '')
+    expect(await oneLine({ DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
+    const { href } = Object.assign(new URL(inject('databaseUrl')), { pathname: '/nowhere' })
+    const DATA_DIRECTORY = path.join(home, 'unused')
+    expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY })).toMatch(/^DATABASE_URL: [^\n]*"nowhere" does not exist[^\n]*\n$/)
+    expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
+  }, 60_000)
+})

@@ -1,0 +1,199 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { afterAll, describe, expect, it } from 'vitest'
+import { AppError } from '../../shared/core/errors.ts'
+import { testDeps } from '../../shared/testing/context.ts'
+import { makeThrottle } from './throttle.ts'
+
+const { deps } = testDeps()
+afterAll(() => deps.db.$disconnect())
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+const SECRET = Buffer.from('a secret of the tests, of 32 bytes')
+const throttleAt = (clock: () => Date) => makeThrottle(deps.db, clock, SECRET)
+const throttle = throttleAt(deps.clock)
+/** Nobody else's counters: a throttle takes any text for an address. */
+const someone = () => ({ address: `address ${randomUUID()}`, email: `${randomUUID()}@example.com` })
+const wrong = async () => {
+  throw new AppError('unauthenticated', 'wrong')
+}
+const right = async () => 'a session'
+
+/** What became of `count` tries at once: how many were made, and how many were throttled. */
+async function burst(count: number, attempt: (index: number) => Promise<unknown>) {
+  const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => attempt(index)))
+  const kinds = results.map((result) => (result.status === 'rejected' ? result.reason.kind : 'passed'))
+  return { throttled: kinds.filter((kind) => kind === 'throttled').length, made: kinds.filter((kind) => kind !== 'throttled').length }
+}
+
+describe('failed logins', () => {
+  it('of one address at one account: exactly 10 of many at once are made', async () => {
+    const { address, email } = someone()
+    expect(await burst(60, () => throttle.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 50 })
+  })
+
+  it('of one address at many accounts: exactly 100 are made', async () => {
+    const { address } = someone()
+    expect(await burst(130, (n) => throttle.login({ address, email: `${n} ${address}` }, wrong))).toEqual({ made: 100, throttled: 30 })
+  })
+
+  it('of many addresses at one account: exactly 200 are made', async () => {
+    const { email } = someone()
+    expect(await burst(230, (n) => throttle.login({ address: `${n} ${email}`, email }, wrong))).toEqual({ made: 200, throttled: 30 })
+  })
+
+  it('say how long to wait, and are forgotten after that', async () => {
+    const { address, email } = someone()
+    let now = Date.now()
+    const clocked = throttleAt(() => new Date(now))
+    await burst(10, () => clocked.login({ address, email }, wrong))
+    now += 5 * MINUTE + 200
+    await expect(clocked.login({ address, email }, right)).rejects.toMatchObject({
+      kind: 'throttled',
+      retryAfter: 600,
+      message: 'Too many attempts. Please try again in 10 minutes.',
+    })
+    now += 10 * MINUTE
+    expect(await clocked.login({ address, email }, right)).toBe('a session')
+    expect(await burst(12, () => clocked.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 2 })
+  })
+})
+
+describe('an address that has signed in to the account', () => {
+  /** Wrong passwords from so many addresses that the account's own limit is used up. */
+  const attack = (email: string, on = throttle) => burst(230, (n) => on.login({ address: `${n} ${email}`, email }, wrong))
+
+  it('signs in while wrong passwords from 230 other addresses shut new addresses out', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await attack(email)
+    await expect(throttle.login({ address: someone().address, email }, right)).rejects.toMatchObject({ kind: 'throttled' })
+    expect(await throttle.login({ address, email }, right)).toBe('a session')
+  })
+
+  it('signs in while its neighbours behind the same address use up that address’s limit', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await burst(130, (n) => throttle.login({ address, email: `${n} ${address}` }, wrong))
+    await expect(throttle.login({ address, email: someone().email }, right)).rejects.toMatchObject({ kind: 'throttled' })
+    expect(await throttle.login({ address, email }, right)).toBe('a session')
+  })
+
+  it('makes exactly 10 wrong guesses of many at once over two replicas, during an attack too', async () => {
+    const { address, email } = someone()
+    const replicas = [throttleAt(deps.clock), throttleAt(deps.clock)]
+    await throttle.login({ address, email }, right)
+    await attack(email)
+    expect(await burst(60, async (n) => replicas[n % 2]?.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 50 })
+  })
+
+  it('waits for its own limit of 15 minutes, not for the hour of the account', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await attack(email)
+    await burst(10, () => throttle.login({ address, email }, wrong))
+    const refusal = await throttle.login({ address, email }, right).catch((error: AppError) => error.retryAfter)
+    expect(refusal).toBeGreaterThan(800)
+    expect(refusal).toBeLessThanOrEqual(900)
+  })
+
+  it('leaves the guesses of other addresses as many as they were', async () => {
+    const { address, email } = someone()
+    await throttle.login({ address, email }, right)
+    await burst(10, () => throttle.login({ address, email }, wrong))
+    expect(await attack(email)).toEqual({ made: 200, throttled: 30 })
+  })
+
+  it('is known for this account alone', async () => {
+    const { address, email } = someone()
+    const { email: another } = someone()
+    await throttle.login({ address, email }, right)
+    await attack(another)
+    await expect(throttle.login({ address, email: another }, right)).rejects.toMatchObject({ kind: 'throttled' })
+  })
+
+  it('is not known for a wrong password, nor for a try that failed for another reason', async () => {
+    const { address, email } = someone()
+    await expect(throttle.login({ address, email }, wrong)).rejects.toThrow('wrong')
+    await expect(throttle.login({ address, email }, () => Promise.reject(new Error('away')))).rejects.toThrow('away')
+    await attack(email)
+    await expect(throttle.login({ address, email }, right)).rejects.toMatchObject({ kind: 'throttled' })
+  })
+
+  it('is forgotten 30 days after it last signed in', async () => {
+    const { address, email } = someone()
+    let now = Date.now()
+    const clocked = throttleAt(() => new Date(now))
+    await clocked.login({ address, email }, right)
+    now += 29 * DAY
+    await attack(email, clocked)
+    expect(await clocked.login({ address, email }, right)).toBe('a session')
+    now += 29 * DAY
+    await attack(email, clocked)
+    expect(await clocked.login({ address, email }, right)).toBe('a session')
+    now += 30 * DAY + 1
+    await attack(email, clocked)
+    await expect(clocked.login({ address, email }, right)).rejects.toMatchObject({ kind: 'throttled' })
+  })
+})
+
+describe('what does not count', () => {
+  it('is a login that succeeds, even among ones that fail', async () => {
+    const { address, email } = someone()
+    for (let round = 0; round < 30; round++) await throttle.login({ address, email }, right)
+    expect(await burst(12, () => throttle.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 2 })
+  })
+
+  it('is a try that never got to compare passwords', async () => {
+    const { address, email } = someone()
+    const away = async () => {
+      throw new AppError('unavailable', 'away')
+    }
+    for (let round = 0; round < 15; round++)
+      await expect(throttle.login({ address, email }, away)).rejects.toMatchObject({ kind: 'unavailable' })
+    expect(await throttle.login({ address, email }, right)).toBe('a session')
+  })
+
+  it('is a refused try: hammering one account from one address neither locks its owner out nor the neighbours', async () => {
+    const { address, email } = someone()
+    for (let round = 0; round < 5; round++) await burst(60, () => throttle.login({ address, email }, wrong))
+    expect(await throttle.login({ address: someone().address, email }, right)).toBe('a session')
+    expect(await throttle.login({ address, email: someone().email }, right)).toBe('a session')
+  })
+
+  it('is what was given back after its window had ended', async () => {
+    const { address, email } = someone()
+    let now = Date.now()
+    const clocked = throttleAt(() => new Date(now))
+    // It begins in one window and succeeds in the next, which has a failure of its own by then.
+    await clocked.login({ address, email }, async () => {
+      now += 16 * MINUTE
+      await expect(clocked.login({ address, email }, wrong)).rejects.toThrow('wrong')
+    })
+    expect(await burst(12, () => clocked.login({ address, email }, wrong))).toEqual({ made: 9, throttled: 3 })
+  })
+})
+
+it('lets exactly 50 registrations of an address pass', async () => {
+  const { address } = someone()
+  expect(await burst(70, () => throttle.register({ address }))).toEqual({ made: 50, throttled: 20 })
+  await throttle.register(someone())
+})
+
+it('clears away what has ended', async () => {
+  const key = `ended ${randomUUID()}`
+  await deps.db.throttle.create({ data: { key, points: 1, expire: Date.now() - 1 } })
+  await throttleAt(deps.clock).register(someone())
+  expect(await deps.db.throttle.findUnique({ where: { key } })).toBeNull()
+})
+
+it('stores neither an address nor an email, nor a digest that can be made without the secret', async () => {
+  const { address, email } = someone()
+  await expect(throttle.login({ address, email }, wrong)).rejects.toThrow('wrong')
+  await throttle.login({ address, email }, right)
+  const keys = (await deps.db.throttle.findMany()).map(({ key }) => key).join(' ')
+  for (const text of [address, email, `${address} ${email}`]) {
+    expect(keys).not.toContain(text)
+    expect(keys).not.toContain(createHash('sha256').update(text).digest('base64url'))
+  }
+})

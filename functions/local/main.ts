@@ -1,0 +1,151 @@
+// `npm start`: every function on one port over a real PostgreSQL that comes along. For development and for a first look.
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { asFolderFailure, lockDirectory, readOrMake, startEmbedded } from '@todo/prisma/embedded'
+import { migrate } from '@todo/prisma/migrate'
+import { demo, seed } from '@todo/prisma/seed'
+import { Hono } from 'hono'
+import type { Send } from '../../shared/events/sink.ts'
+import { type AnyApp, createApp } from '../../shared/http/app.ts'
+import { type Deps, deliveryTo, makeDeps } from '../../shared/runtime/deps.ts'
+import { databaseOptions, type Env, readEnv } from '../../shared/runtime/env.ts'
+import { jsonLog } from '../../shared/runtime/log.ts'
+import { assertFree, endWith, frontOf, onStop, serve } from '../../shared/runtime/serve.ts'
+import { authApp } from '../auth/app.ts'
+import { makeAuthDeps } from '../auth/deps.ts'
+import { chatApp } from '../chat/app.ts'
+import { makeChatDeps } from '../chat/deps.ts'
+import { eventsApp } from '../events/app.ts'
+import { mcpApp } from '../mcp/app.ts'
+import { makeMcpDeps } from '../mcp/deps.ts'
+import { todosApp } from '../todos/app.ts'
+import { usersApp } from '../users/app.ts'
+import { docsApp } from './docs.ts'
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+/** Every function's app behind one `fetch`: each request goes to the function that a cluster's ingress would choose. */
+export function localApp(env: Env, deps: Deps) {
+  const auth = makeAuthDeps(env, deps)
+  const mcp = makeMcpDeps(env, deps)
+  const functions: AnyApp[] = [
+    authApp(auth),
+    usersApp(deps),
+    todosApp(deps),
+    chatApp(makeChatDeps(env, deps)),
+    mcpApp(mcp),
+    eventsApp(deps),
+  ]
+  const front = createApp({ name: 'local', describes: functions }, deps)
+  const router = new Hono()
+  // Whoever opens the address in a browser wants to see something.
+  router.get('/', (c) => c.redirect('/docs'))
+  for (const app of functions) {
+    const paths = new Set(app.routes.map((route) => route.path).filter((route) => /^\/($|api\/|\.well-known\/)/.test(route)))
+    for (const route of paths) router.all(route, (c) => app.fetch(c.req.raw, c.env))
+  }
+  router.route('/', docsApp())
+  router.all('*', (c) => front.fetch(c.req.raw, c.env))
+  return { app: router, functions, passwords: auth.passwords, sockets: mcp.sockets }
+}
+
+/** Where events go without a K_SINK: into the log, for whoever looks on. */
+const logSink: Send = async ({ id, type, subject }) => {
+  jsonLog('info', 'event', { event_id: id, type, subject })
+  return { is: 'delivered' }
+}
+
+async function start(): Promise<void> {
+  const begun = performance.now()
+  // What is set but empty counts as not set, here too.
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value))
+  const environment = { HOST: '127.0.0.1', CORS_ORIGINS: 'loopback', ...given }
+  const { PORT, HOST, DATABASE_URL, DATA_DIRECTORY } = readEnv(environment)
+  const data = path.resolve(import.meta.dirname, '..', '..', DATA_DIRECTORY)
+  const directory = path.join(data, 'postgres')
+  // Before the port is tried: a second start on this folder is told which process runs there.
+  const lock = DATABASE_URL === undefined ? await lockDirectory(directory) : undefined
+  await assertFree(PORT, HOST)
+  const own = lock && (await startEmbedded({ directory, durable: true, log: say, lock }))
+  onStop(async () => {
+    say('\nStopping …')
+    await stop()
+  })
+  endWithParent()
+  let stop = async () => own?.stop()
+  try {
+    const env = readEnv({
+      ...(given.BETTER_AUTH_SECRETS ? {} : { BETTER_AUTH_SECRET: await localSecret(data) }),
+      ...environment,
+      DATABASE_URL: DATABASE_URL ?? (await own?.database('todo')),
+    })
+    const { applied } = await migrate(databaseOptions(env))
+    if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
+    const made = makeDeps(env)
+    const delivery = made.delivery ?? deliveryTo(logSink, made.db, made.log)
+    const deps = { ...made, delivery }
+    const { app, passwords, sockets } = localApp(env, deps)
+    if (own) await seed(deps.db, await passwords.hash(demo.password))
+    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, ...frontOf(env, deps) })
+    stop = async () => {
+      await serving.drain({ lameDuck: 0 })
+      await delivery.drain()
+      await Promise.all([deps.db.$disconnect(), (await deps.tracing)?.end()])
+      await own?.stop()
+    }
+    // What a start before this one has left.
+    delivery.nudge()
+    own?.announce(`http://localhost:${serving.port}`)
+    greet(`http://localhost:${serving.port}`, own && data, performance.now() - begun)
+  } catch (error) {
+    await own?.stop()
+    throw error
+  }
+}
+
+/** npm hands SIGTERM to a shell that ends without passing it on: that it is gone is all there is to see of the signal. */
+function endWithParent(): void {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    process.kill(process.pid, 'SIGTERM')
+  }, 200)
+}
+
+/** Made once, kept with the data, and never in git: tokens outlive a restart. */
+async function localSecret(data: string): Promise<string> {
+  const file = path.join(data, 'secret')
+  try {
+    await fs.mkdir(data, { recursive: true })
+    return await readOrMake(file, () => randomBytes(32).toString('base64url'))
+  } catch (error) {
+    throw await asFolderFailure(error, file)
+  }
+}
+
+function greet(base: string, data: string | undefined, ms: number): void {
+  say(`
+The todo backend is running (after ${(ms / 1000).toFixed(1)} s).
+
+  API             ${base}/api/v1
+  MCP             ${base}/api/v1/mcp
+  API reference   ${base}/docs
+  Description     ${base}/openapi.json
+  Health          ${base}/health/ready
+  Database        ${data ? `embedded PostgreSQL, its data in ${path.relative(process.cwd(), data) || '.'}` : 'DATABASE_URL'}
+${data ? demoCommand(base) : ''}
+Ctrl-C stops it.
+`)
+}
+
+const demoCommand = (base: string) => `
+Sign in as the demo user:
+
+  curl -s ${base}/api/v1/users/login -H 'content-type: application/json' \\
+    -d '{"email":"${demo.email}","password":"${demo.password}"}'
+`
+
+if (import.meta.main) await start().catch(endWith)

@@ -1,0 +1,174 @@
+// The linter of services/*.yaml. It knows what the cluster would refuse, and what it would silently take and not do as meant.
+import fs from 'node:fs'
+import path from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import type { z } from 'zod'
+import { variables } from '../../shared/runtime/env.ts'
+import { annotationProblems, scaleProblems } from './scaling.ts'
+import { ABSENT, KnativeService, PLATFORM } from './service.ts'
+
+export type Finding = { file: string; path: string; rule: string; message: string }
+type Problem = Omit<Finding, 'file'>
+type Template = KnativeService['spec']['template']
+type Container = Template['spec']['containers'][0]
+
+/** What the runtime reads by itself, beside the variables of shared/runtime/env.ts. */
+const RUNTIME = /^(NODE_[A-Z_]+|OTEL_[A-Z_]+|UV_THREADPOOL_SIZE|MALLOC_ARENA_MAX)$/
+const VISIBILITY = 'networking.knative.dev/visibility'
+const SPEC = 'spec.template.spec'
+
+/** What is wrong with one file of services/, given its path and its text; empty when all is well. */
+export function lintService(file: string, text: string): Finding[] {
+  const found = (problems: Problem[]) => problems.map((problem) => ({ file, ...problem }))
+  // As Kubernetes reads it: YAML 1.1, in which an unquoted `on` is true.
+  const documents = [parseAllDocuments(text, { version: '1.1' })].flat()
+  const [document] = documents
+  if (!document || documents.length !== 1) {
+    return found([{ path: '', rule: 'one-document', message: '`kn` reads the first document of a file and ignores the others' }])
+  }
+  const [broken] = document.errors
+  if (broken) return found([{ path: '', rule: 'yaml', message: broken.message }])
+  return found(lintManifest(document.toJS(), path.basename(file, '.yaml')))
+}
+
+/** What is wrong with a Knative Service, as the file has it or as the chart renders it, that should have this name. */
+export function lintManifest(manifest: unknown, name: string): Problem[] {
+  const parsed = KnativeService.safeParse(manifest)
+  if (!parsed.success) return deepest(parsed.error.issues.flatMap(issueProblems))
+  const { metadata, spec } = parsed.data
+  const [container] = spec.template.spec.containers
+  return [
+    ...(metadata.name === name ? [] : [{ path: 'metadata.name', rule: 'name', message: `must be ${name}` }]),
+    ...metadataProblems(parsed.data),
+    ...timeoutProblems(name, spec.template.spec, container),
+    ...probeProblems(container),
+    ...volumeProblems(spec.template.spec, container),
+    ...variableProblems(container),
+  ]
+}
+
+/** What is wrong with knative/services under this root: with each file, and with the folder beside functions/. */
+export function lintServices(root: string): Finding[] {
+  const folder = path.join(root, 'knative', 'services')
+  const files = fs.readdirSync(folder)
+  const apps = fs.readdirSync(path.join(root, 'functions')).filter((name) => fs.existsSync(path.join(root, 'functions', name, 'app.ts')))
+  const missing = apps.map((name) => `${name}.yaml`).filter((file) => !files.includes(file))
+  const orphans = files.filter((file) => !apps.includes(path.basename(file, '.yaml')))
+  return [
+    ...missing.map((file) => ({ file, path: '', rule: 'deployable', message: 'is missing: there is such an app' })),
+    ...orphans.map((file) => ({ file, path: '', rule: 'deployable', message: 'is the file of no app' })),
+    ...files.flatMap((file) => lintService(file, fs.readFileSync(path.join(folder, file), 'utf8'))),
+  ]
+}
+
+/** A finding as one line. */
+export function describeFinding({ file, path, rule, message }: Finding): string {
+  return `${file}${path && `: ${path}`} ${message} (${rule})`
+}
+
+function issueProblems(issue: z.core.$ZodIssue): Problem[] {
+  const at = issue.path.map(String)
+  if (issue.code !== 'unrecognized_keys') return [{ path: at.join('.'), rule: 'shape', message: issue.message }]
+  return issue.keys.map((key) => {
+    const path = [...at, key].join('.')
+    const why = Object.entries(ABSENT).find(([end]) => path.endsWith(`.${end}`))?.[1]
+    return { path, rule: 'not-allowed', message: `must not be there${why ? `: ${why}` : ''}` }
+  })
+}
+
+/** Without those that another one, further down, explains. */
+function deepest(problems: Problem[]): Problem[] {
+  return problems.filter(({ path }) => !problems.some((other) => other.path.startsWith(`${path}.`)))
+}
+
+function metadataProblems({ metadata, spec: { template } }: KnativeService): Problem[] {
+  const own = metadata.annotations ?? {}
+  const inner = template.metadata.annotations
+  const wrong = annotationProblems('template', inner)
+  const at = (prefix: string, rule: string, problems: { key: string; message: string }[]) =>
+    problems.map(({ key, message }) => ({ path: `${prefix}.${key}`, rule, message }))
+  return [
+    ...at('metadata.annotations', 'annotation', annotationProblems('service', own)),
+    ...at('spec.template.metadata.annotations', 'annotation', wrong),
+    ...at('spec.template.metadata.annotations', 'scale', wrong.length > 0 ? [] : scaleProblems(inner, template.spec.containerConcurrency)),
+    ...when(![undefined, 'cluster-local'].includes(metadata.labels?.[VISIBILITY]), {
+      path: `metadata.labels.${VISIBILITY}`,
+      rule: 'visibility',
+      message: 'must be cluster-local',
+    }),
+    ...when(template.metadata.labels?.[VISIBILITY] !== undefined, {
+      path: `spec.template.metadata.labels.${VISIBILITY}`,
+      rule: 'visibility',
+      message: 'belongs on the Service: on the template it changes nothing',
+    }),
+  ]
+}
+
+/** Each of the three limits cuts an answer and a WebSocket alike. */
+function timeoutProblems(name: string, spec: Template['spec'], container: Container): Problem[] {
+  const { timeoutSeconds: limit, responseStartTimeoutSeconds: start, idleTimeoutSeconds: idle } = spec
+  const connection = container.env?.find(({ name }) => name === 'MCP_MAX_CONNECTION_SECONDS')?.value
+  const age = Number(connection ?? variables.MCP_MAX_CONNECTION_SECONDS.default)
+  const problem = (field: string, message: string) => ({ path: `${SPEC}.${field}`, rule: 'timeouts', message })
+  return [
+    ...when((start ?? 0) > limit, problem('responseStartTimeoutSeconds', 'is more than timeoutSeconds')),
+    ...when((idle ?? 0) > limit, problem('idleTimeoutSeconds', 'is more than timeoutSeconds')),
+    ...when(
+      start === undefined && limit > PLATFORM.responseStart,
+      problem('responseStartTimeoutSeconds', `must be there: otherwise ${PLATFORM.responseStart} s cut before timeoutSeconds do`),
+    ),
+    ...when(name === 'mcp' && idle !== undefined, problem('idleTimeoutSeconds', 'cuts a WebSocket in which nobody speaks')),
+    ...when(name === 'mcp' && age > limit, problem('timeoutSeconds', `cuts a WebSocket before MCP_MAX_CONNECTION_SECONDS (${age}) do`)),
+    ...when(name === 'mcp' && (start ?? 0) < limit, problem('responseStartTimeoutSeconds', 'cuts a WebSocket before timeoutSeconds do')),
+  ]
+}
+
+/** Knative writes the container's port into a probe without one. */
+function probeProblems({ ports: [{ containerPort }], livenessProbe, readinessProbe }: Container): Problem[] {
+  return Object.entries({ livenessProbe, readinessProbe }).flatMap(([name, { httpGet }]) =>
+    when(httpGet.port !== undefined && httpGet.port !== containerPort, {
+      path: `${SPEC}.containers.0.${name}.httpGet.port`,
+      rule: 'probes',
+      message: `must be ${containerPort}, the container's`,
+    }),
+  )
+}
+
+function volumeProblems({ volumes }: Template['spec'], { volumeMounts }: Container): Problem[] {
+  const defined = volumes.map(({ name }) => name)
+  const mounted = volumeMounts.map(({ name }) => name)
+  const paths = volumeMounts.map(({ mountPath }) => path.posix.resolve('/', mountPath))
+  const problem = (at: string, message: string) => ({ path: `${SPEC}.${at}`, rule: 'volumes', message })
+  return [
+    ...repeated(defined).map((name) => problem('volumes', `has ${name} twice`)),
+    ...repeated(paths).map((mountPath) => problem('containers.0.volumeMounts', `has ${mountPath} twice`)),
+    ...defined.filter((name) => !mounted.includes(name)).map((name) => problem('volumes', `has ${name}, which nothing mounts`)),
+    ...mounted
+      .filter((name) => !defined.includes(name))
+      .map((name) => problem('containers.0.volumeMounts', `has ${name}, which is no volume`)),
+  ]
+}
+
+function variableProblems({ env = [] }: Container): Problem[] {
+  const at = `${SPEC}.containers.0.env`
+  const problem = (name: string, message: string) => ({ path: `${at}.${name}`, rule: 'variables', message })
+  return [
+    ...repeated(env.map(({ name }) => name)).map((name) => problem(name, 'is there twice')),
+    ...env.flatMap(({ name, value }) => {
+      const message = variableProblem(name, value)
+      return message === undefined ? [] : [problem(name, message)]
+    }),
+  ]
+}
+
+/** What is wrong with a variable of a function's environment; with its name alone where the value comes from elsewhere. */
+export function variableProblem(name: string, value?: string): string | undefined {
+  if (RUNTIME.test(name)) return undefined
+  const known = Object.entries(variables).find(([known]) => known === name)?.[1]
+  if (!known) return 'is no variable of shared/runtime/env.ts'
+  // As readEnv does: an empty one counts as not set.
+  return value ? known.schema.safeParse(value).error?.issues[0]?.message : undefined
+}
+
+const when = (is: boolean, problem: Problem): Problem[] => (is ? [problem] : [])
+const repeated = (items: string[]): string[] => [...new Set(items.filter((item, index) => items.indexOf(item) !== index))]

@@ -1,0 +1,380 @@
+// The files and the chart as they are, and each check proved by something that breaks it.
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { DISCREET_LOG } from '@todo/prisma/embedded'
+import { afterAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { helmRuns, lintChart, render, VARIANTS } from './chart.ts'
+import { readDefinitions } from './crds.ts'
+import { lintService } from './lint.ts'
+import { Manifest, modelProblems } from './models.ts'
+import { promqlProblem } from './promql.ts'
+import { missingReferences } from './references.ts'
+import { KnativeService } from './service.ts'
+import { broken, SOUND } from './testing.ts'
+import { chartProblems, connectionsNeeded, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
+
+const helm = process.env.HELM || 'helm'
+const hasHelm = helmRuns(helm)
+if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered, because there is no helm on the PATH (or in HELM)\n')
+
+const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, '..', file), 'utf8')
+const manifest = (text: string) => Manifest.parse(parse(text))
+
+/** What Knative requests for its queue-proxy in each pod, and Kubernetes and Knative together on a node of their own, in thousandths of a core. */
+const QUEUE_PROXY = 25
+const PLATFORM_REQUESTS = 1_000
+const millicores = (quantity: string | number) =>
+  String(quantity).endsWith('m') ? Number.parseFloat(String(quantity)) : Number(quantity) * 1000
+
+/** The paths of everything in a value that has nothing in it. */
+function leaves(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return ['']
+  return Object.entries(value).flatMap(([key, child]) => leaves(child).map((leaf) => `/${key.replaceAll('/', '~')}${leaf}`))
+}
+
+describe("Kubernetes' types", () => {
+  it('find nothing in a sound manifest', async () => {
+    expect(await modelProblems(manifest(SOUND))).toEqual([])
+  })
+
+  it.each([
+    ['timeoutSeconds: 600\n      resp', 'timeoutSecond: 600\n      resp', '/spec/template/spec/timeoutSecond is no field of its type'],
+    ['containerConcurrency: 80', 'containerConcurrency: many', '/spec/template/spec/containerConcurrency must be integer'],
+    ['  labels:', '  labells:', '/metadata/labells is no field of its type'],
+    ['value: "4"', 'valu: "4"', '/spec/template/spec/containers/0/env/0/valu is no field of its type'],
+    ['emptyDir:', 'emptyDirs:', '/spec/template/spec/volumes/0/emptyDirs is no field of its type'],
+    ['sizeLimit: 16Mi', 'sizeLimits: 16Mi', '/spec/template/spec/volumes/0/emptyDir/sizeLimits is no field of its type'],
+    ['kind: Service', 'kind: Servis', 'there is no Servis in serving.knative.dev/v1'],
+    ['serving.knative.dev/v1\n', 'serving.knative.dev/v2\n', 'there is no Service in serving.knative.dev/v2'],
+  ])('where %j is %j find %s', async (piece, replacement, problem) => {
+    expect(await modelProblems(manifest(broken(piece, replacement)))).toEqual([problem])
+  })
+
+  it.each([
+    ['v1', 'ConfigMap', { datas: {} }, ['/datas is no field of its type']],
+    ['v1', 'ConfigMap', { data: { any: 'key' }, metadata: { name: 'a', annotations: { any: 'key' } } }, []],
+    [
+      'batch/v1',
+      'Job',
+      { spec: { template: { spec: { containers: [], restartPolicie: 'Never' } } } },
+      ['/spec/template/spec/restartPolicie is no field of its type'],
+    ],
+    ['networking.k8s.io/v1', 'NetworkPolicy', { spec: { podSelector: {}, ingres: [] } }, ['/spec/ingres is no field of its type']],
+    ['sources.knative.dev/v1', 'PingSource', { spec: { sink: {}, shedule: '* * * * *' } }, ['/spec/shedule is no field of its type']],
+    ['gateway.networking.k8s.io/v1', 'HTTPRoute', { spec: { rules: [{ matchs: [] }] } }, ['/spec/rules/0/matchs is no field of its type']],
+    ['networking.istio.io/v1', 'VirtualService', { spec: { hosts: ['a'], htttp: [] } }, ['/spec/htttp is no field of its type']],
+    [
+      'monitoring.coreos.com/v1',
+      'PodMonitor',
+      { spec: { selector: {}, podMetricsEndpoint: [] } },
+      ['/spec/podMetricsEndpoint is no field of its type'],
+    ],
+  ])('of %s %s know their fields: %j', async (apiVersion, kind, fields, problems) => {
+    expect(await modelProblems(Manifest.parse({ metadata: { name: 'a' }, apiVersion, kind, ...fields }))).toEqual(problems)
+  })
+})
+
+describe("a cluster's definitions", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'todo-definitions-'))
+  afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+  it('refuse fields they do not list, but where they say they keep them', () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        metadata: { type: 'object' },
+        spec: {
+          type: 'object',
+          properties: {
+            names: { type: 'object', additionalProperties: { type: 'string' } },
+            items: { type: 'array', items: { type: 'object', properties: { size: { type: 'integer' } } } },
+            free: { type: 'object', properties: {}, 'x-kubernetes-preserve-unknown-fields': true },
+          },
+        },
+      },
+    }
+    const spec = { group: 'example.com', names: { kind: 'Thing' }, versions: [{ name: 'v1', schema: { openAPIV3Schema: schema } }] }
+    fs.writeFileSync(path.join(folder, 'thing.yaml'), JSON.stringify({ kind: 'CustomResourceDefinition', spec }))
+    const problems = (spec: object, kind = 'Thing') =>
+      readDefinitions(folder)(Manifest.parse({ apiVersion: 'example.com/v1', kind, metadata: { name: 'a', any: 1 }, spec }))
+    expect(problems({ names: { any: 'key' }, items: [{ size: 1 }], free: { any: 1 } })).toEqual([])
+    expect(problems({ names: { any: 1 }, items: [{ siz: 1 }], more: 1 })).toEqual([
+      '/spec/more is no field of its type',
+      '/spec/names/any must be string',
+      '/spec/items/0/siz is no field of its type',
+    ])
+    expect(problems({}, 'Other')).toBeUndefined()
+  })
+
+  it('have to be there', () => {
+    expect(() => readDefinitions(import.meta.dirname)).toThrow('there is no CustomResourceDefinition')
+  })
+})
+
+describe('manifests that are applied together', () => {
+  const source = (kind: string, name: string, fields: object) => Manifest.parse({ apiVersion: 'v1', kind, metadata: { name }, ...fields })
+
+  it('give functions only variables they know', async () => {
+    const secret = source('Secret', 'todo-database', { data: { DATABASE_URL: btoa('postgresql://a/b'), DATABASE_UR: '' } })
+    const other = source('Secret', 'other', { data: { anything: '' } })
+    expect(await manifestProblems([manifest(SOUND), secret, other])).toEqual([
+      'Secret todo-database: DATABASE_UR is no variable of shared/runtime/env.ts',
+    ])
+
+    const configured = manifest(broken('secretRef:\n                name: todo-database', 'configMapRef:\n                name: config'))
+    const config = source('ConfigMap', 'config', { data: { CORS_ORIGINS: 'https://a.example/', PUBLIC_URL: '' } })
+    expect(await manifestProblems([configured, config])).toEqual([expect.stringMatching(/^ConfigMap config: CORS_ORIGINS must be origins/)])
+  })
+
+  it.each([
+    [{ envFrom: [{ secretRef: { name: 'a' } }, { configMapRef: { name: 'b', optional: true } }] }, ['Secret a']],
+    [
+      { env: [{ valueFrom: { secretKeyRef: { name: 'a', key: 'k' } } }, { valueFrom: { configMapKeyRef: { name: 'b', key: 'k' } } }] },
+      ['ConfigMap b', 'Secret a'],
+    ],
+    [
+      { volumes: [{ secret: { secretName: 'a' } }, { secret: { secretName: 'b', optional: true } }, { configMap: { name: 'brought' } }] },
+      ['Secret a'],
+    ],
+    [{ serviceAccountName: 'a' }, ['ServiceAccount a']],
+  ])('miss what they name and do not bring: %j', (spec, missing) => {
+    expect(missingReferences([source('Pod', 'pod', { spec }), source('ConfigMap', 'brought', {})])).toEqual(missing)
+  })
+
+  it('say of every image which one it is', async () => {
+    const pod = source('Pod', 'a', { spec: { containers: [{ name: 'a', image: 'postgres:latest' }] } })
+    expect(await manifestProblems([pod])).toEqual(['Pod a: postgres:latest must not be `latest`: nobody knows what runs'])
+  })
+})
+
+describe('what Prometheus is asked', () => {
+  it.each([
+    'up',
+    '{__name__="up"}',
+    'sum by (a, b) (rate(http_requests_total{code=~"5..", job!="x"}[5m])) / on(a) group_left(b) sum(x) without (c) > bool 0.01',
+    'histogram_quantile(0.99, sum by (le) (rate(x_bucket[$__rate_interval])))',
+    'changes((max(x) > bool 0)[1h:30s]) / 2 or vector(0) unless on (a) -y offset 5m',
+    'absent(up{job="a"}) and time() - x >= 1e3',
+  ])('parses when it is %s', (expression) => {
+    expect(promqlProblem(expression)).toBeUndefined()
+  })
+
+  it.each([
+    ['sum(rate(x[5m])', 'the end where , should be'],
+    ['rate(x[5])', '5 where duration should be'],
+    ['rat(x[5m])', 'rat is no function'],
+    ['x{a="b}', 'cannot read "b}'],
+    ['x{a=b}', 'b where string should be'],
+    ['x{a~"b"}', 'cannot read ~"b"}'],
+    ['x >', 'the end where word should be'],
+    ['x y', 'y where end should be'],
+    ['sum by a (x)', 'a where ( should be'],
+    ['', 'the end where word should be'],
+  ])('does not when it is %s', async (expression, problem) => {
+    expect(promqlProblem(expression)).toBe(problem)
+    const spec = { groups: [{ name: 'a', rules: [{ alert: 'a', expr: expression || ' ' }] }] }
+    const rule = Manifest.parse({ apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule', metadata: { name: 'a' }, spec })
+    expect(await manifestProblems([rule])).toHaveLength(1)
+    const board = (type: string) => {
+      const data = { 'board.json': JSON.stringify({ panels: [{ datasource: { type }, targets: [{ expr: expression || ' ' }] }] }) }
+      return Manifest.parse({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data })
+    }
+    expect(await manifestProblems([board('prometheus')])).toHaveLength(1)
+    expect(await manifestProblems([board('loki')])).toEqual([])
+  })
+})
+
+describe('the plain files', () => {
+  it('keep the activator in the path of auth, because its trusted proxies are counted', () => {
+    const auth = JSON.stringify(plainServices().find(({ metadata }) => metadata.name === 'auth'))
+    expect(auth).toContain('{"name":"TRUSTED_PROXIES","value":"hops:3"}')
+    expect(auth).toContain('"autoscaling.knative.dev/target-burst-capacity":"-1"')
+  })
+
+  it('are sound', async () => {
+    expect(await plainProblems()).toEqual([])
+  })
+
+  it('need no more than the README says to make', () => {
+    const made = [...read('../README.md').matchAll(/^kn secret create (\S+) /gm)].map(([, name]) => `Secret ${name}`)
+    expect(missingReferences(plainServices()).filter((reference) => !made.includes(reference))).toEqual([])
+  })
+
+  it('keep events inside of the cluster, and nothing else', () => {
+    const local = plainServices().filter(({ metadata }) => JSON.stringify(metadata).includes('"cluster-local"'))
+    expect(local.map(({ metadata }) => metadata.name)).toEqual(['events'])
+  })
+
+  it('fit twice, as in a rollout, on two cores beside the database, the migration and the platform', () => {
+    const values = parse(read('values.yaml'))
+    const functions = plainServices().map(
+      (service) => millicores(KnativeService.parse(service).spec.template.spec.containers[0].resources.requests.cpu) + QUEUE_PROXY,
+    )
+    const once = [values.database.embedded.resources, values.migration.resources].map(({ requests }) => millicores(requests.cpu))
+    const needed = 2 * functions.reduce((sum, each) => sum + each, 0) + once.reduce((sum, each) => sum + each, 0)
+    expect(needed).toBeLessThanOrEqual(2_000 - PLATFORM_REQUESTS)
+  })
+
+  it('mount no volume, and with the lines of the README the CA of a database', () => {
+    const [, inContainer = '', beside = ''] =
+      /```yaml\n( {10}volumeMounts:\n.*?\n)( {6}volumes:\n.*?\n)```/s.exec(read('../README.md')) ?? []
+    for (const { metadata } of plainServices()) {
+      const text = read(`services/${metadata.name}.yaml`)
+      expect(text).not.toMatch(/volume/)
+      expect(text.endsWith('\n')).toBe(true)
+      // The container is the last thing in the file: its lines, then those of the pod.
+      const mounted = text + inContainer + beside
+      expect(lintService(`${metadata.name}.yaml`, mounted)).toEqual([])
+      expect(parse(mounted).spec.template.spec).toMatchObject({
+        containers: [{ volumeMounts: [{ mountPath: '/etc/todo/database-ca' }] }],
+        volumes: [{ secret: { secretName: 'todo-database-ca' } }],
+      })
+    }
+  })
+
+  it('need no more connections than the chart grants', () => {
+    expect(connectionsNeeded([manifest(SOUND), manifest(SOUND)])).toBe(2 * (4 * 4 + 4 * 4) + 3)
+    expect(connectionsNeeded(plainServices())).toBeLessThanOrEqual(parse(read('values.yaml')).database.connections)
+  })
+})
+
+describe('the chart', () => {
+  it('keeps nothing of what users have written in the log of its database, as `npm start` does', () => {
+    const template = read('templates/database-embedded.yaml')
+    for (const [name, value] of Object.entries(DISCREET_LOG)) expect(template).toContain(`- -c\n            - ${name}=${value}\n`)
+  })
+
+  it('has the version of the package', () => {
+    const { version } = JSON.parse(read('../package.json'))
+    const chart = parse(read('Chart.yaml'))
+    expect([chart.version, chart.appVersion]).toEqual([version, version])
+    const images = plainServices().map((service) => /"image":"([^"]+)"/.exec(JSON.stringify(service))?.[1])
+    expect(images).toEqual(plainServices().map(({ metadata }) => `dev.local/todo-${metadata.name}:${version}`))
+  })
+})
+
+const MIGRATION = 'Job/todo-migrate'
+const SPEC = '/spec/template/spec'
+
+describe.skipIf(!hasHelm)('the chart, rendered', () => {
+  it.each(Object.keys(VARIANTS))('with %s is sound', async (name) => {
+    expect(await chartProblems(helm, VARIANTS[name] ?? [])).toEqual([])
+  })
+
+  it.each([
+    ['its own values', []],
+    ['everything beside the functions', []],
+    ['values for production', ['Secret todo-auth', 'Secret todo-database', 'Secret todo-database-migration']],
+  ])('with %s brings what its pods need, but for %j', (name, missing) => {
+    expect(missingReferences(render(helm, VARIANTS[name] ?? []))).toEqual(missing)
+  })
+
+  it('lets the migration wait for a database that is installed with it, and for no other', () => {
+    const waits = (args: string[]) =>
+      JSON.stringify(render(helm, args).find(({ kind, metadata }) => `${kind}/${metadata.name}` === MIGRATION)).includes('"initContainers"')
+    expect(waits([])).toBe(true)
+    expect(waits(VARIANTS['an external database'] ?? [])).toBe(false)
+  })
+
+  it('spreads over nodes only with what Knative refuses by default', async () => {
+    const problems = await chartProblems(helm, ['--set=spreadOverNodes=true'])
+    expect(problems).toHaveLength(plainServices().length)
+    for (const problem of problems) expect(problem).toContain('topologySpreadConstraints must not be there: Knative refuses it unless')
+  })
+
+  it.each([
+    ['functions.todos.scal.max=1', 'scal'],
+    ['functions.todos.scale.max=many', 'scale/max'],
+    ['database.mode=sqlite', 'mode'],
+    ['config.TRUSTED_PROXIES=loopback', 'functions.auth.extraEnv.TRUSTED_PROXIES'],
+    ['config.CORS_ORIGINS=loopback', 'CORS_ORIGINS'],
+    ['trustedProxies=uniquelocal', 'trustedProxies'],
+    ['trustedProxies=hops:0', 'trustedProxies'],
+  ])('refuses the value %s', (value, word) => {
+    expect(() => render(helm, [`--set=${value}`])).toThrow(word)
+  })
+
+  it.each([
+    [[], 'hops:3'],
+    [['--set=trustedProxies=hops:4'], 'hops:4'],
+    [['--set=trustedProxies=loopback\\,10.244.0.0/16'], 'loopback,10.244.0.0/16'],
+  ])('gives auth, with %j, the trusted proxies %s', (args, value) => {
+    const auth = render(helm, args).find((one) => isFunction(one) && one.metadata.name === 'auth')
+    expect(JSON.stringify(auth)).toContain(`{"name":"TRUSTED_PROXIES","value":"${value}"}`)
+  })
+
+  it('starts new revisions when a key changes that pods read at their start', () => {
+    const chat = (key: string) =>
+      JSON.stringify(
+        render(helm, ['--set=openai.enabled=true', `--set=openai.apiKey=${key}`]).find(
+          (one) => isFunction(one) && one.metadata.name === 'chat',
+        ),
+      )
+    expect(chat('one')).toBe(chat('one'))
+    expect(chat('one')).not.toBe(chat('another'))
+  })
+
+  it.each([
+    ['its own values', 4],
+    ['an external database', 1],
+  ])('with %s takes no Secret away that another one of its name may have replaced', (name, count) => {
+    const secrets = render(helm, VARIANTS[name] ?? []).filter(
+      ({ kind, metadata }) =>
+        kind === 'Secret' && metadata.name.startsWith('todo-database') && !JSON.stringify(metadata).includes('helm.sh/hook'),
+    )
+    expect(secrets).toHaveLength(count)
+    for (const secret of secrets) expect(secret).toMatchObject({ metadata: { annotations: { 'helm.sh/resource-policy': 'keep' } } })
+  })
+
+  it('satisfies `helm lint --strict`', () => {
+    expect(lintChart(helm, [])).toEqual([])
+  })
+
+  it('has the Services of the plain files, but for what a release adds', () => {
+    const rendered = render(helm, []).filter(isFunction)
+    expect(rendered).toMatchObject(plainServices())
+    for (const [index, file] of plainServices().entries()) {
+      const has = leaves(file)
+      expect(leaves(rendered[index]).filter((leaf) => !has.includes(leaf))).toEqual([
+        '/metadata/labels/app.kubernetes.io~instance',
+        '/metadata/labels/app.kubernetes.io~managed-by',
+        '/metadata/labels/app.kubernetes.io~version',
+        '/metadata/labels/helm.sh~chart',
+        '/spec/template/metadata/annotations/todo~configuration',
+        `${SPEC}/containers/0/volumeMounts/0/mountPath`,
+        `${SPEC}/containers/0/volumeMounts/0/name`,
+        `${SPEC}/containers/0/volumeMounts/0/readOnly`,
+        `${SPEC}/serviceAccountName`,
+        `${SPEC}/volumes/0/name`,
+        `${SPEC}/volumes/0/secret/secretName`,
+      ])
+    }
+  })
+
+  it.each([
+    ['the embedded database', [], ['todo-database-ca']],
+    ['a database whose certificate needs no CA of its own', VARIANTS['an external database'] ?? [], []],
+    ['a CA among the values', ['--set=database.mode=external', '--set=database.external.ca=PEM'], ['todo-database-ca']],
+    ['a CA in a Secret of its own', VARIANTS['Secrets that are there already'] ?? [], ['their-ca']],
+  ])('with %s mounts its Secret in each function, and nothing else', (_case, args, secrets) => {
+    for (const service of render(helm, args).filter(isFunction)) {
+      const { volumes, containers } = KnativeService.parse(service).spec.template.spec
+      expect(volumes.map(({ secret }) => secret?.secretName)).toEqual(secrets)
+      expect(containers[0].volumeMounts.map(({ mountPath }) => mountPath)).toEqual(secrets.map(() => '/etc/todo/database-ca'))
+    }
+  })
+
+  it('refuses two CAs for one database', () => {
+    const both = ['--set=database.mode=external', '--set=database.external.ca=PEM', '--set=database.external.caSecret=theirs']
+    expect(() => render(helm, both)).toThrow('not both')
+  })
+
+  it('refuses more connections than the database grants, with the numbers', () => {
+    const needed = connectionsNeeded(
+      render(helm, ['--set=functions.todos.scale.max=10', '--set=database.connections=1000']).filter(isFunction),
+    )
+    expect(() => render(helm, ['--set=functions.todos.scale.max=10'])).toThrow(`Up to ${needed} connections`)
+  })
+})

@@ -1,0 +1,69 @@
+// The one host's paths (routes.yaml) against the functions' own routes: each must reach the function that has it.
+import fs from 'node:fs'
+import path from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { authApp } from '../../functions/auth/app.ts'
+import { makeAuthDeps } from '../../functions/auth/deps.ts'
+import { chatApp } from '../../functions/chat/app.ts'
+import { makeChatDeps } from '../../functions/chat/deps.ts'
+import { mcpApp } from '../../functions/mcp/app.ts'
+import { makeMcpDeps } from '../../functions/mcp/deps.ts'
+import { todosApp } from '../../functions/todos/app.ts'
+import { usersApp } from '../../functions/users/app.ts'
+import type { AnyApp } from '../../shared/http/app.ts'
+import { describedRoutes } from '../../shared/openapi/openapi.ts'
+import { testDeps } from '../../shared/testing/context.ts'
+
+const { deps, env } = testDeps()
+afterAll(() => deps.db.$disconnect())
+
+const APPS: Record<string, AnyApp> = {
+  auth: authApp(makeAuthDeps(env, deps)),
+  chat: chatApp(makeChatDeps(env, deps)),
+  mcp: mcpApp(makeMcpDeps(env, deps)),
+  todos: todosApp(deps),
+  users: usersApp(deps),
+}
+/** What each function answers for itself, at its own host. */
+const OWN = /^\/(health\/|openapi\.json$)/
+
+const Paths = z.strictObject({ exact: z.array(z.string()).default([]), prefix: z.array(z.string()).default([]) })
+const routes = z.record(z.string(), Paths).parse(parse(fs.readFileSync(path.join(import.meta.dirname, '..', 'routes.yaml'), 'utf8')))
+
+/** As Gateway API has it: an exact path first, then the longest prefix. */
+function functionFor(url: string): string | undefined {
+  const entries = Object.entries(routes)
+  const exact = entries.find(([, paths]) => paths.exact.includes(url))
+  if (exact) return exact[0]
+  const prefixes = entries.flatMap(([name, paths]) => paths.prefix.map((prefix) => ({ name, prefix })))
+  return prefixes.filter(({ prefix }) => url.startsWith(prefix)).toSorted((a, b) => b.prefix.length - a.prefix.length)[0]?.name
+}
+
+/** A path such as a request has it, with ids in it. */
+const example = (route: string) => route.replaceAll(/:(\w+)/g, '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4')
+
+describe('the one host', () => {
+  const owned = Object.entries(APPS).flatMap(([name, app]) => describedRoutes(app).map(({ path: route }) => ({ name, route })))
+
+  it.each(owned.filter(({ route }) => !OWN.test(route)))('sends $route to $name', ({ name, route }) => {
+    expect(functionFor(example(route))).toBe(name)
+  })
+
+  it('sends /me to users, and the todos under /me to todos', () => {
+    expect(functionFor('/api/v1/me')).toBe('users')
+    expect(functionFor('/api/v1/me/todos')).toBe('todos')
+  })
+
+  it('names functions and paths that there are', () => {
+    expect(Object.keys(routes).toSorted()).toEqual(Object.keys(APPS).toSorted())
+    for (const [name, { exact }] of Object.entries(routes)) {
+      for (const url of exact) expect(owned).toContainEqual({ name, route: url })
+    }
+  })
+
+  it('hides what a function says of itself, and the events', () => {
+    for (const url of ['/', '/health/ready', '/openapi.json', '/metrics']) expect(functionFor(url)).toBeUndefined()
+  })
+})

@@ -1,0 +1,11 @@
+// Which methods a path knows: the `Allow` of a 405 (RFC 9110, section 15.5.6).
+import type { Hono } from 'hono'
+import { METHOD_NAME_ALL } from 'hono/router'
+import type { AppEnv } from '../http/app.ts'
+
+/** Asked only when nothing served a request, so it may take its time. */
+export function methodsOf(app: Hono<AppEnv>, path: string): string[] {
+  const methods = new Set(app.routes.map(({ method }) => method).filter((method) => method !== METHOD_NAME_ALL))
+  const served = [...methods].filter((method) => app.router.match(method, path)[0].some(([[, route]]) => route.method !== METHOD_NAME_ALL))
+  return served.includes('GET') ? [...served, 'HEAD', 'OPTIONS'] : served.length > 0 ? [...served, 'OPTIONS'] : []
+}

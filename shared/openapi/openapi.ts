@@ -1,0 +1,134 @@
+// The API description (OpenAPI 3.1), made from the notes that the routes carry and the schemas that check their inputs.
+import { STATUS_CODES } from 'node:http'
+import { METHOD_NAME_ALL } from 'hono/router'
+import { findTargetHandler } from 'hono/utils/handler'
+import type { ErrorKind } from '../core/errors.ts'
+import type { AnyApp } from '../http/app.ts'
+import { problemKinds } from '../http/problem.ts'
+import { Components, content, headerRefs, type Json } from './components.ts'
+import { type EventSpec, noteOf, type RouteNote } from './route.ts'
+import { webhooks } from './webhooks.ts'
+
+type DescribedRoute = { method: string; path: string; note: RouteNote }
+type Input = NonNullable<RouteNote['inputs']>[number]
+
+/** The routes of an app with the notes of all their middlewares put together. A route that nothing notes has an empty note. */
+export function describedRoutes(app: AnyApp): DescribedRoute[] {
+  const routes = new Map<string, DescribedRoute>()
+  let common: RouteNote = {}
+  for (const { method, path, handler } of app.routes) {
+    const note = noteOf(findTargetHandler(handler)) ?? {}
+    if (method === METHOD_NAME_ALL) {
+      common = { ...common, ...note }
+      continue
+    }
+    const route = routes.get(`${method} ${path}`) ?? { method, path, note: common }
+    const errors = [...(route.note.errors ?? []), ...(note.operation?.errors ?? []), ...(note.errors ?? [])]
+    const inputs = [...(route.note.inputs ?? []), ...(note.inputs ?? [])]
+    routes.set(`${method} ${path}`, { ...route, note: { ...route.note, ...note, errors, inputs } })
+  }
+  return [...routes.values()]
+}
+
+/** One document for one app or, locally, for all of them. */
+export function openApi(apps: readonly AnyApp[]): Json {
+  const components = new Components()
+  const paths: Record<string, Json> = {}
+  const tags = new Map<string, string>()
+  const names = new Map<string, string>()
+  const told: Record<string, EventSpec> = {}
+  for (const { method, path, note } of apps.flatMap(describedRoutes)) {
+    const template = path.replace(/:(\w+)/g, '{$1}')
+    const verb = method.toLowerCase()
+    Object.assign(told, note.tells)
+    // What every function serves is described once.
+    if (!note.operation || paths[template]?.[verb]) continue
+    const operationId = idOf(verb, note.operation.name, template, names)
+    const { tag, about } = isOwn(path) ? { tag: note.function ?? 'api', about: note.about ?? '' } : SERVICE
+    tags.set(tag, about)
+    const operation = { operationId, tags: [tag], ...operationObject(path, note, components) }
+    paths[template] = { ...paths[template], [verb]: operation }
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Todo API',
+      version: '1.0.0',
+      description: 'Todos that nobody else can see. Errors are `application/problem+json` (RFC 9457).',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: [...tags].map(([name, description]) => ({ name, description })),
+    paths,
+    ...(Object.keys(told).length > 0 ? { webhooks: webhooks(told, components) } : {}),
+    components: { ...components },
+  }
+}
+
+/** Whether a path is its function's own, and not one that all have. */
+const isOwn = (path: string) => path === '/' || path.startsWith('/api/')
+const SERVICE = { tag: 'service', about: 'What every function also serves.' }
+
+/** The operation's name; a second method of the same path, which does the same, has its method added. */
+function idOf(verb: string, name: string, template: string, names: Map<string, string>): string {
+  const known = names.get(name)
+  names.set(name, template)
+  if (known === undefined) return name
+  if (known === template) return `${name}_by_${verb}`
+  throw new Error(`${verb.toUpperCase()} ${template}: another route is called ${name}`)
+}
+
+function operationObject(path: string, note: RouteNote, components: Components): Json {
+  const { operation, status = 200, headers = {}, inputs = [], bearer, errors = [], answers = {} } = note
+  if (!operation) throw new Error(`${path} serves no operation`)
+  const body = inputs.find((input) => input.in === 'json')
+  return {
+    summary: operation.summary,
+    ...(operation.description ? { description: operation.description } : {}),
+    security: bearer ? [{ bearer: [] }] : [],
+    parameters: [...pathParameters(path, inputs, components), ...inputs.flatMap((input) => namedParameters(input, components))],
+    ...(body
+      ? { requestBody: { required: !body.optional, content: content(body.schema, components.schema(body.schema, 'input'), body.type) } }
+      : {}),
+    responses: {
+      [status]: {
+        description: STATUS_CODES[status],
+        headers: { ...headerRefs('X-Request-Id'), ...ownHeaders(headers) },
+        content: content(operation.output, components.schema(operation.output, 'output')),
+      },
+      ...Object.fromEntries(possible(path, errors).map((kind) => [problemKinds[kind].status, components.problem(kind)])),
+      ...Object.fromEntries(
+        Object.entries(answers).map(([code, { description, schema }]) => [
+          code,
+          {
+            description,
+            headers: headerRefs('X-Request-Id'),
+            ...(schema ? { content: content(schema, components.schema(schema, 'output')) } : {}),
+          },
+        ]),
+      ),
+    },
+  }
+}
+
+/** What a route may answer besides success: its own errors, and those that anything may meet. */
+function possible(path: string, errors: readonly ErrorKind[]): ErrorKind[] {
+  const any: ErrorKind[] = isOwn(path) ? ['unavailable', 'internal'] : ['internal']
+  return [...new Set([...errors, ...any])]
+}
+
+function pathParameters(path: string, inputs: readonly Input[], components: Components): Json[] {
+  const known = new Map(inputs.filter((input) => input.in === 'path').flatMap((input) => Object.entries(input.schema.shape)))
+  return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => components.pathParameter(name, known.get(name)))
+}
+
+function namedParameters(input: Input, components: Components): Json[] {
+  if (input.in !== 'query' && input.in !== 'header') return []
+  return Object.entries(input.schema.shape).map(([name, field]) => {
+    const { description, ...schema } = components.schema(field, 'input')
+    return { name, in: input.in, required: !field.safeParse(undefined).success, ...(description ? { description } : {}), schema }
+  })
+}
+
+const ownHeaders = (headers: Record<string, string>): Json =>
+  Object.fromEntries(Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]))

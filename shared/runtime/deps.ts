@@ -1,0 +1,65 @@
+// From the environment to what the apps are built of: written once, for every `main.ts` and for `local.ts`.
+import { createDb, type Db } from '@todo/prisma'
+import { type DeliveryNews, makeDelivery } from '../events/delivery.ts'
+import { httpSink, type Send } from '../events/sink.ts'
+import type { AppDeps } from '../http/app.ts'
+import { createUserLanes } from '../http/user-lanes.ts'
+import { makeTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
+import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
+import { createErrorLog, errorFields, jsonLog, type Log } from './log.ts'
+
+export type Deps = AppDeps & { verifyToken: VerifyToken }
+
+/** What every function needs. Opens no connection yet. @throws StartupError when the database URL may not be used */
+export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
+  const db = createDb(databaseOptions(env), createErrorLog(log, 'database connection lost'))
+  return {
+    db,
+    clock: () => new Date(),
+    log,
+    corsOrigins: env.CORS_ORIGINS,
+    publicUrl: env.PUBLIC_URL,
+    lanes: createUserLanes({ running: env.USER_MAX_RUNNING, waiting: env.USER_MAX_WAITING }),
+    delivery: env.K_SINK === undefined ? undefined : deliveryTo(httpSink(env.K_SINK, env.K_CE_OVERRIDES), db, log),
+    quotas: { openTodos: env.USER_MAX_OPEN_TODOS, conversations: env.USER_MAX_CONVERSATIONS },
+    tracing: startTracing(env, log),
+  }
+}
+
+/** The same with what tells who asks. @throws EnvError, too */
+export function makeDeps(env: Env, log?: Log): Deps {
+  const deps = makeAppDeps(env, log)
+  const report = (error: unknown) => deps.log('warn', 'token issuer keys failing', errorFields(error))
+  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
+}
+
+/** Takes what is in the outbox to a sink, and tells the log what goes wrong. No text of a user is in it. */
+export function deliveryTo(send: Send, db: Db, log: Log) {
+  return makeDelivery({ db, send, report: (news) => logNews(log, news) })
+}
+
+function logNews(log: Log, news: DeliveryNews): void {
+  switch (news.is) {
+    case 'failing':
+      log('warn', 'events failing', { failed: news.failed, reason: news.reason })
+      break
+    case 'dead': {
+      const { id, type, subject, attempts } = news.event
+      log('error', 'event given up', { event_id: id, type, subject, attempts: attempts + 1, reason: news.reason })
+      break
+    }
+    case 'away':
+      log('warn', 'events wait for the database', errorFields(news.cause))
+  }
+}
+
+/** Only where a collector is named: nobody else loads what tells it. Requests that come before that is loaded wait for it. */
+function startTracing(env: Env, log: Log): AppDeps['tracing'] {
+  if (!env.OTEL_EXPORTER_OTLP_ENDPOINT && !env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) return undefined
+  return import('./telemetry.ts')
+    .then((telemetry) => telemetry.startTracing(env.K_SERVICE, log))
+    .catch((error) => {
+      log('error', 'no traces', errorFields(error))
+      return undefined
+    })
+}

@@ -1,0 +1,110 @@
+// What stands before an app: it answers 503 for what the app could not do in time, and for readiness once the process is about to end.
+// A refusal passes neither the app nor the adaptor's Request and Response: it must cost a fraction of what an answer costs.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { AppError } from '../core/errors.ts'
+import { type Admission, keepSlot, overloaded, Slot } from '../http/admission.ts'
+import { bareHeaders, type HeaderOptions } from '../http/headers.ts'
+import { outgoingOf } from '../http/node-env.ts'
+import { problemBody, problemHeaders } from '../http/problem.ts'
+import type { Log } from './log.ts'
+
+export type Fetch = (request: Request, env?: object) => Response | Promise<Response>
+
+export type FrontOptions = Partial<HeaderOptions> & {
+  /** Without it, every request is let in. */
+  admission?: Admission | undefined
+  log?: Log | undefined
+}
+
+export type Front = {
+  /** The app, which is called when there is a place for the request. */
+  fetch: Fetch
+  /** Answers a request that cannot be let in, and says whether it did. */
+  refuse(request: IncomingMessage, response: ServerResponse): boolean
+}
+
+/** Milliseconds between two log lines about refusals: one line each would cost more than the refusals do. */
+const REPORT = 1_000
+
+/** A refusal, prepared as far as it is the same for every request. */
+type Refusal = { status: number; headers: Record<string, string>; text(path: string): string }
+
+function prepare(error: AppError): Refusal {
+  const { instance: _, ...body } = problemBody(error, '')
+  const begin = JSON.stringify(body).slice(0, -1)
+  return { status: body.status, headers: problemHeaders(error), text: (path) => `${begin},"instance":${JSON.stringify(path)}}` }
+}
+
+const ENDING = prepare(new AppError('unavailable', 'This process is about to end.', { retryAfter: 1 }))
+const OVERLOADED = prepare(overloaded())
+
+/** `draining` says whether the process is about to end. */
+export function createFront(
+  app: Fetch,
+  draining: () => boolean,
+  { admission, corsOrigins = [], publicUrl, log }: FrontOptions = {},
+): Front {
+  let refused = 0
+
+  /** How a request is refused at once, if it is. Health comes first: an orchestrator that gets no answer ends the process. */
+  function refusalOf(path: string): Refusal | undefined {
+    if (path === '/health/ready' && draining()) return ENDING
+    return admission?.isFull() && !isHealth(path) ? OVERLOADED : undefined
+  }
+
+  function headersOf(refusal: Refusal, origin: string | undefined): Record<string, string> {
+    if (refusal === OVERLOADED && refused++ === 0) setTimeout(report, REPORT).unref()
+    return { ...bareHeaders({ corsOrigins, publicUrl }, origin), ...refusal.headers }
+  }
+
+  function report(): void {
+    log?.('warn', 'overloaded', { refused })
+    refused = 0
+  }
+
+  async function run(request: Request, env: object, places: Admission): Promise<Response> {
+    const slot = new Slot(places)
+    keepSlot(env, slot)
+    let streams = false
+    try {
+      const response = await app(request, env)
+      streams = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
+      return response
+    } finally {
+      // A slow reader must not hold a place, but the work of a stream goes on behind its beginning.
+      const outgoing = streams ? outgoingOf(env) : undefined
+      if (outgoing) outgoing.once('close', () => slot.leave())
+      else slot.leave()
+    }
+  }
+
+  return {
+    fetch(request, env = {}) {
+      const path = new URL(request.url).pathname
+      const respond = (refusal: Refusal) => {
+        const headers = headersOf(refusal, request.headers.get('origin') ?? undefined)
+        return new Response(refusal.text(path), { status: refusal.status, headers })
+      }
+      const refusal = refusalOf(path)
+      if (refusal) return respond(refusal)
+      if (!admission || isHealth(path)) return app(request, env)
+      const admitted = admission.enter()
+      if (admitted === true) return run(request, env, admission)
+      return admitted.then((inTime) => (inTime ? run(request, env, admission) : respond(OVERLOADED)))
+    },
+    refuse(request, response) {
+      const { url = '' } = request
+      const query = url.indexOf('?')
+      const path = query < 0 ? url : url.slice(0, query)
+      const refusal = refusalOf(path)
+      if (!refusal) return false
+      const text = refusal.text(path)
+      const headers = { ...headersOf(refusal, request.headers.origin), 'content-length': String(Buffer.byteLength(text)) }
+      // A flat list is written as it is.
+      response.writeHead(refusal.status, Object.entries(headers).flat()).end(text)
+      return true
+    },
+  }
+}
+
+const isHealth = (path: string) => path === '/health/live' || path === '/health/ready'

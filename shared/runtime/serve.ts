@@ -1,0 +1,191 @@
+// A process that serves one app: it listens, and on SIGTERM it drains.
+import { once } from 'node:events'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:net'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { getRequestListener } from '@hono/node-server'
+import { StartupError } from '@todo/prisma/startup-error'
+import { createAdmission } from '../http/admission.ts'
+import type { AnyApp, AppDeps } from '../http/app.ts'
+import { answerUpgrade, type Sockets, wantsWebSocket } from '../http/upgrade.ts'
+import { openDoors, sharesPorts } from './doors.ts'
+import { admissionLimits, type Env, EnvError, readEnv } from './env.ts'
+import { createFront, type FrontOptions } from './front.ts'
+import { errorFields, jsonLog } from './log.ts'
+
+/** Milliseconds. */
+const TIMES = {
+  /** Longer than any proxy keeps an idle connection: otherwise it may send a request into one that was just closed, and answer 502. */
+  keepAlive: 120_000,
+  headers: 15_000,
+  request: 30_000,
+  /** How often those two are looked after. */
+  check: 5_000,
+  /** After listening, when a cold start is over. */
+  doors: 1_000,
+  /** While draining, new requests are still answered for so long: callers learn of the end from the answer, not from a refusal. */
+  lameDuck: 1_000,
+  /** Then nobody is let in any more. A connection that was just let in has this long to send its request. */
+  idle: 250,
+  /** Running requests have this long to end, unless an app says otherwise. */
+  drain: 25_000,
+}
+
+export type Serving = {
+  port: number
+  /** Answers what runs and what still comes in for a moment, then closes. Idempotent. */
+  drain(options?: { lameDuck?: number }): Promise<void>
+}
+
+export type ServeOptions = FrontOptions & {
+  /** 0 picks a free one. */
+  port: number
+  host?: string | undefined
+  /** What keeps the sockets of an app that has some; without it a request to upgrade is answered like any other. */
+  sockets?: Sockets | undefined
+  /** Milliseconds that running requests have to end when the process does: longer than the longest may take. */
+  drain?: number | undefined
+}
+
+/** Listens. @throws EnvError when nothing can listen there */
+export async function serve(
+  app: Pick<AnyApp, 'fetch'>,
+  { port, host, sockets, drain = TIMES.drain, ...options }: ServeOptions,
+): Promise<Serving> {
+  let draining: Promise<void> | undefined
+  const front = createFront(app.fetch, () => draining !== undefined, options)
+  // Of a request that names no host, as HTTP/1.0 allows.
+  const listener = getRequestListener(front.fetch, { hostname: 'localhost' })
+  const settings = {
+    keepAliveTimeout: TIMES.keepAlive,
+    headersTimeout: TIMES.headers,
+    requestTimeout: TIMES.request,
+    connectionsCheckingInterval: TIMES.check,
+    shouldUpgradeCallback: (request: IncomingMessage) => sockets !== undefined && wantsWebSocket(request),
+  }
+  const server = http.createServer(settings, (request, response) => {
+    if (!front.refuse(request, response)) listener(request, response)
+  })
+  server.on('upgrade', (request, socket, head) => answerUpgrade(front.fetch, request, socket, head))
+  const running = new Set<ServerResponse>()
+  server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    running.add(response)
+    if (draining) announceEnd(response)
+    response.once('close', () => running.delete(response))
+  })
+  // Sockets that share a port would also share it with another process, without a word.
+  if (sharesPorts && port > 0) await assertFree(port, host)
+  await listen(server, port, host, sharesPorts)
+  const address = server.address()
+  const actualPort = typeof address === 'object' && address ? address.port : port
+  const doors = openDoors(server, actualPort, host, TIMES.doors)
+
+  async function end(lameDuck: number): Promise<void> {
+    for (const response of running) announceEnd(response)
+    // The server counts sockets as connections: it is closed when they are gone.
+    await Promise.all([sleep(lameDuck), sockets?.drain()])
+    await quietTurn(server)
+    const closed = doors.close()
+    const idle = setInterval(() => server.closeIdleConnections(), TIMES.idle)
+    const late = setTimeout(() => server.closeAllConnections(), drain)
+    await closed
+    clearInterval(idle)
+    clearTimeout(late)
+  }
+  return {
+    port: actualPort,
+    drain: ({ lameDuck = TIMES.lameDuck } = {}) => (draining ??= end(lameDuck)),
+  }
+}
+
+/**
+ * Waits for a turn of the event loop in which nobody came, for a second at the most. The kernel resets the connections that it has made
+ * and nobody has accepted when a listening socket closes: right after such a turn there are none.
+ */
+async function quietTurn(server: Server): Promise<void> {
+  let came = true
+  const note = () => {
+    came = true
+  }
+  server.on('connection', note)
+  for (const deadline = Date.now() + 1_000; came && Date.now() < deadline; ) {
+    came = false
+    await setImmediate()
+  }
+  server.off('connection', note)
+}
+
+/** Tells the caller to open another connection for its next request: this one ends with this answer. */
+function announceEnd(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close')
+}
+
+/** @throws EnvError when nothing can listen there */
+export async function assertFree(port: number, host: string | undefined): Promise<void> {
+  const probe = createServer()
+  await listen(probe, port, host)
+  probe.close()
+  await once(probe, 'close')
+}
+
+async function listen(server: Server, port: number, host: string | undefined, reusePort = false): Promise<void> {
+  try {
+    server.listen({ port, host, reusePort })
+    await once(server, 'listening')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EADDRINUSE') throw new EnvError(`PORT: ${port} is already in use; choose another, e.g. PORT=8001`)
+    if (code === 'EACCES') throw new EnvError(`PORT: this user may not listen on ${port}`)
+    throw new EnvError(`HOST: is no address of this machine that one can listen on (${code})`)
+  }
+}
+
+/**
+ * The whole of a function's `main.ts`: environment -> dependencies -> server. Ends the process with one line when the environment is
+ * wrong, and with status 0 when it has drained after SIGTERM or SIGINT; a second signal ends it at once.
+ */
+export async function main<D extends AppDeps>(
+  environment: NodeJS.ProcessEnv,
+  build: (env: Env) => { deps: D; app: Pick<AnyApp, 'fetch'> } & Pick<ServeOptions, 'sockets' | 'drain'>,
+): Promise<void> {
+  try {
+    const env = readEnv(environment)
+    const { deps, app, sockets, drain } = build(env)
+    // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
+    deps.db.$queryRaw`SELECT 1`.catch(() => {})
+    const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, drain, ...frontOf(env, deps) })
+    deps.log('info', 'listening', { port: serving.port })
+    onStop(async () => {
+      await serving.drain()
+      await deps.delivery?.drain()
+      await Promise.all([deps.db.$disconnect(), (await deps.tracing)?.end()])
+      deps.log('info', 'stopped')
+    })
+  } catch (error) {
+    endWith(error)
+  }
+}
+
+/** What stands before the app of a process. */
+export function frontOf(env: Env, { corsOrigins, publicUrl, log }: Pick<AppDeps, 'corsOrigins' | 'publicUrl' | 'log'>): FrontOptions {
+  return { admission: createAdmission(admissionLimits(env)), corsOrigins, publicUrl, log }
+}
+
+/** Runs `stop` on the first SIGTERM or SIGINT, then ends the process; a second one ends it at once. */
+export function onStop(stop: () => Promise<void>): void {
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1)
+      stopping = true
+      stop().then(() => process.exit(0), endWith)
+    })
+  }
+}
+
+/** Ends the process with status 1: a StartupError is one line for people, any other error one line of JSON with its stack. */
+export function endWith(error: unknown): never {
+  if (error instanceof StartupError) process.stderr.write(`${error.message}\n`)
+  else jsonLog('error', 'failed', errorFields(error))
+  process.exit(1)
+}

@@ -1,0 +1,79 @@
+// What tests are made of: the real database, really signed tokens, a fresh user each. No mocks.
+import { randomBytes, randomUUID } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
+import { inject } from 'vitest'
+import type { z } from 'zod'
+import type { UserContext } from '../core/operation.ts'
+import { makeTokenIssuer } from '../identity/tokens.ts'
+import { type Deps, makeDeps } from '../runtime/deps.ts'
+import { type Env, ownIssuer, readEnv } from '../runtime/env.ts'
+import type { LogFields } from '../runtime/log.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    databaseUrl: string
+  }
+}
+
+export const SECRET = 'a secret that only the tests know: 0123456789'
+
+/** The environment that the tests' processes and apps run in. */
+export function testEnvironment(overrides: Record<string, string> = {}): Record<string, string> {
+  return {
+    DATABASE_URL: inject('databaseUrl'),
+    BETTER_AUTH_SECRET: SECRET,
+    CORS_ORIGINS: 'https://app.example.com',
+    DATABASE_POOL_SIZE: '4',
+    // A busy machine must not refuse what a test sends: tests of overload set their own.
+    MAX_WAIT_MS: '30000',
+    // So that a test can say where it comes from: see `elsewhere`.
+    TRUSTED_PROXIES: 'loopback',
+    PORT: '0',
+    HOST: '127.0.0.1',
+    ...overrides,
+  }
+}
+
+/** Headers of a caller at an address of its own: nobody else's attempts to register or log in are counted with theirs. */
+export function elsewhere() {
+  const groups = randomBytes(4).toString('hex').match(/.{4}/g) ?? []
+  return { 'x-forwarded-for': `2001:db8:${groups.join(':')}::1` }
+}
+
+export type LogLine = { level: string; message: string; fields: LogFields }
+
+/** Dependencies for apps called in process; `lines` collects what they log. */
+export function testDeps(overrides: Record<string, string> = {}) {
+  const env: Env = readEnv(testEnvironment(overrides))
+  const lines: LogLine[] = []
+  const deps: Deps = makeDeps(env, (level, message, fields = {}) => lines.push({ level, message, fields }))
+  return { env, lines, deps, issueToken: makeTokenIssuer(ownIssuer(env), deps.clock) }
+}
+
+export type TestUser = { id: string; email: string; username: string; token: string; headers: { authorization: string } }
+
+/** An account of our own that no other test knows, with a token that is good for half an hour. */
+export async function newUser({ deps, issueToken }: Pick<ReturnType<typeof testDeps>, 'deps' | 'issueToken'>): Promise<TestUser> {
+  const id = uuidv7()
+  const username = `user-${randomUUID()}`
+  const email = `${username}@example.com`
+  await deps.db.user.create({ data: { id, email, username, usernameKey: username, passwordHash: 'none: nobody logs in here' } })
+  const { token } = await issueToken({ id, email })
+  return { id, email, username, token, headers: { authorization: `Bearer ${token}` } }
+}
+
+/** An answer's body, checked against the schema it is described by. */
+export async function answer<S extends z.ZodType>(response: Response, schema: S): Promise<z.output<S>> {
+  return schema.parse(await response.json())
+}
+
+/** What an operation is called with on a user's behalf. */
+export function contextOf(deps: Deps, user: Pick<TestUser, 'id' | 'email'>, clock = deps.clock): UserContext {
+  return {
+    db: deps.db,
+    clock,
+    delivery: deps.delivery,
+    quotas: deps.quotas,
+    actor: { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(Date.now() + 60_000), readOnly: false },
+  }
+}
