@@ -10,7 +10,7 @@ export type Case = { name: string; script: string; first: (user: User) => FirstC
 export async function makeCases(): Promise<Case[]> {
   return [
     { name: 'bare node:http', script: bare, first: firstCalls.todos },
-    { name: 'node:http + pg twin of todos', script: await buildTwin('todos'), first: firstCalls.todos },
+    { name: 'node:http + pg twin of todos', script: await buildTwin(), first: firstCalls.todos },
     ...Object.entries(firstCalls).map(([name, first]) => ({
       name,
       script: bundle(name),
