@@ -146,7 +146,8 @@ const named = process.argv.slice(2)
 const folders = await fs.readdir(path.join(root, 'functions'), { withFileTypes: true })
 const existing = await Promise.all(
   folders
-    .filter((entry) => entry.isDirectory())
+    // `npm start` and its image run the sources as they are.
+    .filter((entry) => entry.isDirectory() && entry.name !== 'local')
     .map(async ({ name }) => ((await fs.stat(path.join(root, 'functions', name, 'main.ts')).catch(() => undefined)) ? [name] : [])),
 )
 const unknown = named.find((name) => !existing.flat().includes(name))
