@@ -14,15 +14,29 @@ const packages = (...names) => `^node_modules/(@types/)?(${names.join('|')})/`
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    { name: 'no-circular', comment: 'Types count: a circle of types is two modules that are one.', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-circular',
+      comment: 'Types count: a circle of types is two modules that are one.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
     layer('prisma-stands-alone', '^prisma/', ['^node_modules/']),
     layer('core-is-the-lowest', '^shared/core/', [PORT, packages('zod', 'uuid')]),
     layer('events-know-no-face', '^shared/events/', ['^shared/core/', PORT, packages('zod', 'uuid', 'cloudevents')]),
-    layer('entities-know-no-face', '^shared/(todos|accounts|conversations)/', ['^shared/(core|events|accounts)/', PORT, packages('zod', 'uuid')]),
+    layer('entities-know-no-face', '^shared/(todos|accounts|conversations)/', [
+      '^shared/(core|events|accounts)/',
+      PORT,
+      packages('zod', 'uuid'),
+    ]),
     layer('identity-knows-no-http', '^shared/identity/', ['^shared/core/', PORT, packages('zod', 'jose')]),
     layer('openapi-describes', '^shared/openapi/', ['^shared/(core|events)/', packages('zod', 'hono')]),
     layer('http-knows-no-domain', '^shared/http/', ['^shared/(core|openapi|identity)/', PORT, packages('zod', 'hono', '@hono')]),
-    layer('runtime-serves', '^shared/runtime/', ['^shared/(core|http|openapi|identity|events)/', PORT, packages('zod', 'hono', '@hono', '@opentelemetry')]),
+    layer('runtime-serves', '^shared/runtime/', [
+      '^shared/(core|http|openapi|identity|events)/',
+      PORT,
+      packages('zod', 'hono', '@hono', '@opentelemetry'),
+    ]),
     { name: 'shared-knows-no-function', severity: 'error', from: { path: '^shared/' }, to: { path: '^functions/' } },
     {
       name: 'no-function-knows-another',
@@ -36,7 +50,12 @@ export default {
       from: { pathNot: [TEST, '^vitest\\.config'] },
       to: { path: ['^shared/testing/', '^functions/_(e2e|bench)/', '\\.test\\.ts$'] },
     },
-    { name: 'nothing-imports-tools', severity: 'error', from: { pathNot: '^(functions/_(build|bench|e2e)|knative)/' }, to: { path: '^(functions/_build|knative/tools)/' } },
+    {
+      name: 'nothing-imports-tools',
+      severity: 'error',
+      from: { pathNot: '^(functions/_(build|bench|e2e)|knative)/' },
+      to: { path: '^(functions/_build|knative/tools)/' },
+    },
     {
       name: 'no-orphans',
       comment: 'A module that nothing imports and that nothing starts.',
@@ -50,6 +69,10 @@ export default {
     tsPreCompilationDeps: true,
     doNotFollow: { path: ['node_modules', 'prisma/generated'] },
     exclude: { path: ['prisma/generated', 'knative/files'] },
-    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'types', 'default'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+    },
   },
 }

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import { METHOD_NAME_ALL } from 'hono/router'
 import { findTargetHandler } from 'hono/utils/handler'
 import type { ErrorKind } from '../core/errors.ts'
+import { VERSION } from '../core/version.ts'
 import type { AnyApp } from '../http/app.ts'
 import { problemKinds } from '../http/problem.ts'
 import { Components, content, headerRefs, type Json } from './components.ts'
@@ -53,7 +54,7 @@ export function openApi(apps: readonly AnyApp[]): Json {
     openapi: '3.1.1',
     info: {
       title: 'Todo API',
-      version: '1.0.0',
+      version: VERSION,
       description: 'Todos that nobody else can see. Errors are `application/problem+json` (RFC 9457).',
       license: { name: 'MIT', identifier: 'MIT' },
     },

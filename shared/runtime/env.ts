@@ -84,10 +84,12 @@ const trustedProxies = z
   })
   .describe('`hops:1` to `hops:9`; or addresses, CIDR blocks, `loopback`, separated by commas')
 
-const variable = <S extends z.ZodType<unknown, string>>(schema: S, meaning: string) => ({
+/** `example` marks a variable that most set-ups need: .env.example sets it. */
+const variable = <S extends z.ZodType<unknown, string>>(schema: S, meaning: string, example?: string) => ({
   schema: schema.optional(),
   form: schema.description ?? '',
   meaning,
+  ...(example === undefined ? {} : { example }),
 })
 const variableOr = <S extends z.ZodType<unknown, string>>(fallback: string, schema: S, meaning: string) => ({
   schema: schema.prefault(fallback as z.input<S>),
@@ -102,6 +104,7 @@ export const variables = {
   DATABASE_URL: variable(
     z.string().min(1).describe('`postgresql://user:password@host:port/database`'),
     'PostgreSQL 15 or later; outside loopback with `sslmode=verify-full`, through a transaction pooler (PgBouncer; Neon is known by its name) with `pgbouncer=true`. Needed, but by `npm start`, which brings a server of its own',
+    'postgresql://user:password@localhost:5432/todo',
   ),
   DATABASE_ALLOW_INSECURE: variableOr('false', flag, 'Allow a database outside loopback without verified TLS'),
   DATABASE_POOL_SIZE: variableOr(
@@ -112,6 +115,7 @@ export const variables = {
   BETTER_AUTH_SECRET: variable(
     secret,
     'Signs and verifies our own tokens. Needed, unless BETTER_AUTH_SECRETS is set; `npm start` makes one',
+    '',
   ),
   BETTER_AUTH_SECRETS: variable(
     secrets,

@@ -4,19 +4,11 @@ import fs from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
-import { makeDeps } from '../../../shared/runtime/deps.ts'
-import { readEnv } from '../../../shared/runtime/env.ts'
-import { localApp } from '../../local/main.ts'
+import { openApiText } from '../openapi.ts'
 
-// Nothing is ever asked of this database: an API is described without one.
-const env = readEnv({ DATABASE_URL: 'postgresql://localhost/none', BETTER_AUTH_SECRET: 'nothing is signed while the API is described' })
-const response = await localApp(
-  env,
-  makeDeps(env, () => {}),
-).app.request('/openapi.json')
 const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-openapi-'))
 const file = path.join(directory, 'openapi.json')
-await fs.writeFile(file, await response.text())
+await fs.writeFile(file, await openApiText())
 
 const redocly = createRequire(import.meta.url).resolve('@redocly/cli/bin/cli.js')
 // What every function also serves refuses nobody, so those operations have no 4xx to describe; a socket's handshake succeeds with 101.
