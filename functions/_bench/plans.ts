@@ -1,6 +1,7 @@
 // Whether a page costs what it should: judged by what PostgreSQL did for it, on a user with very many todos, not by a clock.
 import type { Db } from '@todo/prisma'
 import type pg from 'pg'
+import { WALKED } from '../../shared/todos/search.ts'
 import { type Plan, planOf } from './plan.ts'
 import type { Row } from './report.ts'
 import { filters, fromTheMiddle, listStatement, type Variant, variants } from './variants.ts'
@@ -10,6 +11,10 @@ type Judged = Omit<Variant, 'query'> & { place: 'first' | 'deep'; plan: Plan }
 
 /** A page of 20 takes 21 rows, each on a page of its own at the worst, the way down an index, and some index pages between them. */
 const ENOUGH_PAGES = 60
+
+/** A search that finds next to nothing reads some todos in order, each on a page of its own at the worst, and then what an index found. */
+const ENOUGH_SEARCHED = 3 * WALKED
+const findsNothing = ({ filter }: Judged) => /rare|absent/.test(filter)
 
 /** Lists that an index answers by itself, in order: nothing is sorted, and next to nothing read in vain. */
 function inOrder({ filter, sort, place }: Omit<Judged, 'plan'>): boolean {
@@ -29,6 +34,7 @@ export async function plans(db: Db, client: pg.Client, { most, some }: Record<'m
   const wrong = [
     ...ofSome.filter(({ plan }) => plan.scansTable),
     ...[...ofMost, ...ofSome].filter(({ plan, ...list }) => inOrder(list) && (plan.sorts || plan.pages > ENOUGH_PAGES)),
+    ...[...ofMost, ...ofSome].filter((list) => findsNothing(list) && list.plan.pages > ENOUGH_SEARCHED),
   ]
   if (wrong.length > 0) throw new Error(`these lists cost more than they should:\n${wrong.map(line).join('\n')}`)
   return Object.keys(filters).map((filter) =>

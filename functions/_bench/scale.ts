@@ -16,6 +16,8 @@ const PAGES: Page[] = [
   { what: 'first page', query: {}, owed: '≤ 1.50 ×' },
   { what: 'deep page', query: {}, deep: true, owed: '≤ 1.50 ×' },
   { what: 'search for a rare word', query: { q: 'zeppelin' } },
+  { what: 'search for two letters that occur nowhere', query: { q: 'qx' } },
+  { what: 'search for a frequent word, by title', query: { q: 'letter', sort: '-title' } },
   { what: 'what is pending, by due date', query: { status: 'pending', sort: 'due' } },
   { what: 'sort by title', query: { sort: 'title' } },
   { what: 'sort by due date', query: { sort: '-due' } },

@@ -30,14 +30,20 @@ async function makeCases(world: World): Promise<Case[]> {
   const base = `/api/v1/${reader.id}/todos`
   const get = (path: string): Sent => ({ method: 'GET', path, headers: { authorization: reader.authorization } })
   const write = { authorization: writer.authorization, 'content-type': 'application/json' }
+  const users = await Promise.all(Array.from({ length: CONNECTIONS }, world.newUser))
   const todo = { title: 'Buy milk', priority: 'high', tags: ['shopping'], due_date: '2027-01-15' }
   return [
     { what: 'list of 20', requests: [get(base)], status: 200, exact: true, owed: '≥ 0.60 ×' },
     { what: 'get one', requests: ids.map((id) => get(`${base}/${id}`)), status: 200, exact: true },
     {
       what: 'create',
-
-      requests: [{ method: 'POST', path: `/api/v1/${writer.id}/todos`, headers: write, body: JSON.stringify(todo) }],
+      // Of many users: one user's creates follow one another, because each changes that user's counter.
+      requests: users.map(({ id, authorization }) => ({
+        method: 'POST',
+        path: `/api/v1/${id}/todos`,
+        headers: { ...write, authorization },
+        body: JSON.stringify(todo),
+      })),
       status: 201,
       owed: '≥ 0.60 ×',
     },
