@@ -1,6 +1,7 @@
 // Five times the load that one process can take: what it still answers, how fast, and whether its health checks are answered.
 // `node functions/_bench/overload.ts` runs this part alone, over the bundles that `npm run build` has made.
 import { execFile } from 'node:child_process'
+import http from 'node:http'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { load, type Sent } from './load.ts'
@@ -62,10 +63,17 @@ async function openLoad(order: OpenOrder): Promise<OpenLoad> {
 /** Asks again and again, from this process, which has nothing else to do. `stop` answers the longest that an answer took. */
 function watchHealth(url: string) {
   const asked: Promise<number>[] = []
-  const ask = async () => {
+  // On a new connection each time, as the platform's probes are.
+  const ask = () => {
     const begun = performance.now()
-    const response = await fetch(url).catch(() => undefined)
-    return response?.ok ? performance.now() - begun : Number.POSITIVE_INFINITY
+    return new Promise<number>((resolve) => {
+      const failed = () => resolve(Number.POSITIVE_INFINITY)
+      http
+        .get(url, { agent: false }, (response) => {
+          response.resume().once('end', () => (response.statusCode === 200 ? resolve(performance.now() - begun) : failed()))
+        })
+        .once('error', failed)
+    })
   }
   const timer = setInterval(() => asked.push(ask()), PROBE)
   return {

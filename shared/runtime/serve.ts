@@ -63,16 +63,15 @@ export async function serve(
     connectionsCheckingInterval: TIMES.check,
     shouldUpgradeCallback: (request: IncomingMessage) => sockets !== undefined && wantsWebSocket(request),
   }
+  const running = new Set<ServerResponse>()
   const server = http.createServer(settings, (request, response) => {
-    if (!front.refuse(request, response)) listener(request, response)
+    if (draining) announceEnd(response)
+    if (front.refuse(request, response)) return
+    running.add(response)
+    response.once('close', () => running.delete(response))
+    listener(request, response)
   })
   server.on('upgrade', (request, socket, head) => answerUpgrade(front.fetch, request, socket, head))
-  const running = new Set<ServerResponse>()
-  server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-    running.add(response)
-    if (draining) announceEnd(response)
-    response.once('close', () => running.delete(response))
-  })
   // Sockets that share a port would also share it with another process, without a word.
   if (sharesPorts && port > 0) await assertFree(port, host)
   await listen(server, port, host, sharesPorts)
