@@ -108,9 +108,8 @@ export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEve
       )
       await db.$executeRaw`
         WITH run AS (
-          SELECT settled.*, EXISTS (
-            SELECT 1 FROM outbox_events AS first WHERE first.id = head AND first.next_attempt_at = lease
-          ) AS held
+          -- No EXISTS: the planner may read the whole table for that, where it knows little about the table.
+          SELECT settled.*, COALESCE((SELECT next_attempt_at = lease FROM outbox_events AS first WHERE first.id = head), false) AS held
           FROM jsonb_to_recordset(${JSON.stringify(outcomes.map(settledRun))}::jsonb)
             AS settled(head uuid, lease timestamptz, subject text, through bigint, delay float8, failed int, reason text)
         ), gone AS (
@@ -119,7 +118,8 @@ export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEve
           UPDATE outbox_events AS event SET dead_at = now(), attempts = event.attempts + 1, last_error = dead.reason
           FROM jsonb_to_recordset(${JSON.stringify(dead)}::jsonb) AS dead(id uuid, head uuid, reason text)
           JOIN run ON run.head = dead.head AND held
-          WHERE event.id = dead.id AND dead_at IS NULL
+          -- The list, too: a join alone may read the whole table, where the planner knows little about it.
+          WHERE event.id = ANY(${dead.map(({ id }) => id)}::uuid[]) AND event.id = dead.id AND dead_at IS NULL
         )
         UPDATE outbox_events AS next
         -- The clock and not now(): a claim that runs at this moment must find it due.
