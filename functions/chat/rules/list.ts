@@ -33,21 +33,25 @@ export async function list(scene: Scene, text: string, counts: boolean, { unmask
     }
   }
   if (answer.error) return answer.error
-  const finding = await countAll(scene, answer, filter)
+  const finding = await find(scene, answer, filter, counts)
   if (counts) return counted(finding, filter)
   scene.state.shown = finding.first.map(named)
   scene.state.focus = finding.count === 1 ? finding.first.map(named) : []
   return listed(finding, filter)
 }
 
-/** What the first page of a list has, and the pages after it, which nobody needs to see as a call. */
-async function countAll({ reader, moment }: Scene, { todos, cursor }: Page, filter: Filter): Promise<Finding> {
+/**
+ * The matches on the first page of a list. The pages after it are read only to count all todos, or when the first page lacks enough matches
+ * to show: a list must not cost more the more todos there are.
+ */
+async function find({ reader, moment }: Scene, { todos, cursor }: Page, filter: Filter, counts: boolean): Promise<Finding> {
   const first: Todo[] = []
   let count = 0
   const add = (page: Todo[]) => {
     for (const todo of page) if (isMeant(todo, filter, moment) && ++count <= SHOWN) first.push(todo)
   }
   add(todos)
+  if (!counts && count >= SHOWN && cursor !== undefined) return { first, count, complete: false }
   const complete = cursor === undefined || (await reader.each({ ...filter.input, cursor }, add))
   return { first, count, complete }
 }
