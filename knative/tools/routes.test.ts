@@ -12,7 +12,7 @@ import { mcpApp } from '../../functions/mcp/app.ts'
 import { makeMcpDeps } from '../../functions/mcp/deps.ts'
 import { todosApp } from '../../functions/todos/app.ts'
 import { usersApp } from '../../functions/users/app.ts'
-import type { AnyApp } from '../../shared/http/app.ts'
+import type { AnyApp } from '../../shared/http/types.ts'
 import { describedRoutes } from '../../shared/openapi/openapi.ts'
 import { testDeps } from '../../shared/testing/context.ts'
 

@@ -4,7 +4,7 @@ import { createDeadline } from '../../functions/chat/deadline.ts'
 import { chatLimits } from '../../functions/chat/limits.ts'
 import { openTurn } from '../../functions/chat/turn.ts'
 import { deleteConversation } from '../conversations/conversations.ts'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
 import { contextOf, newUser, testDeps } from '../testing/context.ts'
 import { completeTodo, createTodo, deleteTodo, updateTodo } from '../todos/todos.ts'
 

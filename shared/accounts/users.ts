@@ -1,9 +1,10 @@
 // Accounts: our own, and those that a foreign issuer vouches for.
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
+import type { Context, UserContext } from '../core/context.ts'
 import { AppError, invalid } from '../core/errors.ts'
 import { constraintOf } from '../core/failure.ts'
-import { type Context, operation, type UserContext } from '../core/operation.ts'
+import { operation } from '../core/operation.ts'
 import { text, verbatim } from '../core/text.ts'
 
 /** What registering and logging in need besides the database. */

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { createDeadline } from '../../functions/chat/deadline.ts'
 import { chatLimits } from '../../functions/chat/limits.ts'
 import { openTurn } from '../../functions/chat/turn.ts'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
 import { contextOf, newUser, testDeps } from '../testing/context.ts'
 import { recentMessages } from './journal.ts'
 

@@ -4,10 +4,10 @@ import { createServer, type Socket } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AppError, type ErrorKind } from '../core/errors.ts'
+import { Problem, problemKinds } from '../openapi/problems.ts'
 import { answer, testDeps } from '../testing/context.ts'
 import { createApp } from './app.ts'
 import { signedIn } from './authenticate.ts'
-import { Problem, problemKinds } from './problem.ts'
 import { body } from './validate.ts'
 
 const { deps, lines } = testDeps()

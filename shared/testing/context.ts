@@ -3,11 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { inject } from 'vitest'
 import type { z } from 'zod'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
+import type { LogFields } from '../core/log.ts'
 import { makeTokenIssuer } from '../identity/tokens.ts'
 import { type Deps, makeDeps } from '../runtime/deps.ts'
 import { type Env, ownIssuer, readEnv } from '../runtime/env.ts'
-import type { LogFields } from '../runtime/log.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

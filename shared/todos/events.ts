@@ -2,7 +2,7 @@
 // that makes it. A change that changes nothing tells nothing.
 import { Prisma } from '@todo/prisma'
 import { z } from 'zod'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
 import { insertEvent } from '../events/outbox.ts'
 import { exampleTodo, Todo } from './schema.ts'
 
