@@ -8,8 +8,8 @@ import { createDb } from '@todo/prisma'
 import { startTemporary } from '@todo/prisma/embedded'
 import type { z } from 'zod'
 import { Session } from '../../../shared/accounts/users.ts'
+import { askUntilRefused } from '../../../shared/testing/client.ts'
 import { memoryOf } from '../../_bench/processes.ts'
-import { askUntilRefused } from '../../_e2e/client.ts'
 import { type Container, makeRunner } from './container.ts'
 
 /** MiB that a function may hold at rest. */
