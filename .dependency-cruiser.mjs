@@ -77,8 +77,8 @@ export default {
     },
   ],
   options: {
+    // TypeScript 7 has no JavaScript API. swc sees type imports without `tsPreCompilationDeps`, which would ask for an older TypeScript.
     parser: 'swc',
-    tsPreCompilationDeps: true,
     doNotFollow: { path: ['node_modules', 'prisma/generated'] },
     exclude: { path: ['prisma/generated', 'knative/files'] },
     enhancedResolveOptions: {

@@ -6,8 +6,6 @@ import { todoEvents } from '../../shared/todos/events.ts'
 import { Swept, sweep } from './sweep.ts'
 import { tick } from './tick.ts'
 
-export type EventsApp = ReturnType<typeof eventsApp>
-
 const operation = {
   name: 'sweep',
   summary: 'Deliver the events that wait (for a PingSource).',

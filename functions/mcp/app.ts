@@ -32,7 +32,6 @@ export type McpDeps = AppDeps & {
   authorizationServer?: string | undefined
   limits?: SocketLimits
 }
-export type McpApp = ReturnType<typeof mcpApp>
 
 const Message = z
   .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int(), z.null()]).optional() })

@@ -9,7 +9,7 @@ import { ListTodos, TodoRef } from '../../shared/todos/schema.ts'
 import { getTodo, listTodos } from '../../shared/todos/todos.ts'
 import type { Guard } from './guard.ts'
 
-export const TODAY = 'todo://today'
+const TODAY = 'todo://today'
 const ITEM = 'todo://items/'
 /** Suggestions, and todos that are listed by name. */
 const FEW = 20

@@ -153,7 +153,7 @@ export const validateToken = operation(
  * Gives a foreign issuer's user the row that their data hangs on. Safe to call twice, and at once.
  * @throws AppError `unauthenticated` when the account was ours and is gone, or belongs to another issuer.
  */
-export async function provisionUser(ctx: UserContext): Promise<Row> {
+async function provisionUser(ctx: UserContext): Promise<Row> {
   const { db, actor, clock } = ctx
   const gone = () => new AppError('unauthenticated', 'This account no longer exists.')
   if (actor.issuer === null) throw gone()

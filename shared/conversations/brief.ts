@@ -1,7 +1,7 @@
 // A tool's result, shortened: a model pays for every character, and a conversation's row stores it.
 
 /** Characters of a result, as models and the conversations' rows get it. */
-export const RESULT_LENGTH = 12_000
+const RESULT_LENGTH = 12_000
 
 /** Fields that say nothing to whoever asked: whose it is, and when its row was written. */
 const SILENT = new Set(['user_id', 'created_at', 'updated_at'])

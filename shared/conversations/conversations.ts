@@ -69,7 +69,7 @@ export const Conversation = z
     },
   })
 
-export const DeletedConversation = z
+const DeletedConversation = z
   .strictObject({ success: z.literal(true), message: z.string() })
   .meta({ example: { success: true, message: 'Conversation deleted successfully' } })
 

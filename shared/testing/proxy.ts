@@ -5,8 +5,6 @@ import { connect, createServer, type Socket } from 'node:net'
 /** `cut` runs the statement and closes the connection instead of answering; `hold` runs it and never answers. */
 export type Fault = 'cut' | 'hold'
 
-export type DatabaseProxy = Awaited<ReturnType<typeof startDatabaseProxy>>
-
 /** `target` is the URL of a database; `url` leads to the same one through the proxy, without prepared statements: they hide their text. */
 export async function startDatabaseProxy(target: string) {
   const { hostname, port } = new URL(target)

@@ -6,7 +6,7 @@ import { ListTodos, type Todo } from '../../../shared/todos/schema.ts'
 import { listTodos } from '../../../shared/todos/todos.ts'
 import { isSlip } from './spelling.ts'
 
-export const readerLimits = {
+const readerLimits = {
   /** Todos of one search: all that a user may have. */
   reach: 10_000,
   /** Todos of a page. */
