@@ -1,10 +1,11 @@
 // How long a process takes from nothing to its first answer that has read the database, against a bare `node:http` process: as probes see
 // it (ready), and as the caller does whose request woke it up.
+
+import type { World } from '../_build/world.ts'
 import { type Case, makeCases } from './cases.ts'
 import { end, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
-import type { World } from './world.ts'
 
 type Samples = Record<'ready' | 'first', number[]>
 

@@ -2,12 +2,12 @@
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { getConversation, ReadConversation } from '../../shared/conversations/conversations.ts'
+import { contextOf, type User, type World } from '../_build/world.ts'
 import { planOf } from './plan.ts'
 import { bundle, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
 import { statementsOf } from './statements.ts'
 import { median, spread } from './statistics.ts'
-import { contextOf, type User, type World } from './world.ts'
 
 const SHORT = 10
 const LONG = 2_000

@@ -2,11 +2,11 @@
 // function is ready, and passes on the request that waits.
 
 import { type FirstCall, firstCalls } from '../_build/first-calls.ts'
+import type { World } from '../_build/world.ts'
 import { freePort, startQueueProxy } from '../_e2e/queue-proxy.ts'
 import { bundle, end, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
-import type { World } from './world.ts'
 
 export async function fromZero(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const user = await world.newUser()

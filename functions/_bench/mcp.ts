@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
+import type { World } from '../_build/world.ts'
 import { bundle, end, memoryOf, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { quantile } from './statistics.ts'
-import type { World } from './world.ts'
 
 const OPEN = 500
 const ACTIVE = 100

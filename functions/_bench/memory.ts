@@ -1,11 +1,11 @@
 // What a process holds on to: after its first answer, which is how most of them spend their lives, and after half a minute of load.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { User, World } from '../_build/world.ts'
 import { type Case, makeCases } from './cases.ts'
 import { load } from './load.ts'
 import { bundle, end, type Memory, memoryOf, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median } from './statistics.ts'
-import type { User, World } from './world.ts'
 
 export async function memory(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const user = await world.newUser()

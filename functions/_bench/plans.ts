@@ -1,10 +1,10 @@
 // Whether a page costs what it should: judged by what PostgreSQL did for it, on a user with very many todos, not by a clock.
 import type { Db } from '@todo/prisma'
 import type pg from 'pg'
+import type { User } from '../_build/world.ts'
 import { type Plan, planOf } from './plan.ts'
 import type { Row } from './report.ts'
 import { filters, fromTheMiddle, listStatement, type Variant, variants } from './variants.ts'
-import type { User } from './world.ts'
 
 type Judged = Omit<Variant, 'query'> & { place: 'first' | 'deep'; plan: Plan }
 

@@ -1,13 +1,13 @@
 // What a page costs a user with very many todos, against one with a hundred, among the rows of others: by plan, and over HTTP by the clock.
 import { createDb } from '@todo/prisma'
 import pg from 'pg'
+import type { User, World } from '../_build/world.ts'
 import { addManyTodos } from './many-todos.ts'
 import { plans } from './plans.ts'
 import { bundle, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
 import { fromTheMiddle, type Query } from './variants.ts'
-import type { User, World } from './world.ts'
 
 type Scaled = { user: User; count: number }
 type Page = { what: string; query: Query; deep?: boolean; owed?: string }

@@ -1,10 +1,10 @@
 // Whether memory grows under steady load: what is left after a collection, sampled over minutes, and the slope of it.
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import type { World } from '../_build/world.ts'
 import { load, type Sent } from './load.ts'
 import { bundle, end, type Started, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
-import type { World } from './world.ts'
 
 const PROBE = path.join(import.meta.dirname, 'heap-probe.mjs')
 /** Seconds from one sample to the next. */

@@ -6,8 +6,8 @@ import { writeCursor } from '../../shared/core/cursor.ts'
 import { sortKey } from '../../shared/todos/paging.ts'
 import { ListTodos, type Sort, sorts, type Todo } from '../../shared/todos/schema.ts'
 import { listTodos } from '../../shared/todos/todos.ts'
+import { contextOf, type User } from '../_build/world.ts'
 import { type Statement, statementsOf } from './statements.ts'
-import { contextOf, type User } from './world.ts'
 
 export type Query = Partial<z.input<typeof ListTodos>>
 export type Variant = { filter: string; sort: Sort; query: Query }
