@@ -1,5 +1,5 @@
 // Who may import whom (shared/README.md has the picture). Type imports count, and so do tests unless a rule says otherwise.
-const TEST = '(\\.test\\.ts$|^shared/testing/|^functions/_(e2e|bench)/)'
+const TEST = '(\\.test\\.ts$|^shared/testing/|^functions/(_(e2e|bench)|_build/checks)/)'
 const PORT = '^prisma/(?!generated)'
 
 /** A layer and the folders and packages that it may import; anything else is an error. */
