@@ -1,8 +1,8 @@
 // What is set side by side wherever a process is measured as a whole: the least that Node can do, the twin, and each function.
 import { type FirstCall, firstCalls } from '../_build/first-calls.ts'
+import type { User } from '../_build/world.ts'
 import { bare, bundle } from './processes.ts'
 import { buildTwin } from './twins.ts'
-import type { User } from './world.ts'
 
 export type Case = { name: string; script: string; first: (user: User) => FirstCall; owed?: string }
 

@@ -1,10 +1,10 @@
 // How long a process takes from nothing to its first answer that has read the database, against a bare `node:http` process: as probes see
 // it (ready), and as the caller does whose request woke it up.
+import type { World } from '../_build/world.ts'
 import { type Case, makeCases } from './cases.ts'
-import { end, startProcess } from './processes.ts'
+import { startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
-import type { World } from './world.ts'
 
 type Samples = Record<'ready' | 'first', number[]>
 
@@ -35,7 +35,7 @@ const CALLS: Record<string, string> = { auth: 'a login', chat: 'conversations', 
 
 /** Milliseconds from the start of the process. @throws Error when the answer is no 200 */
 async function timeToAnswer({ environment }: World, script: string, { path, init }: { path: string; init: RequestInit }): Promise<number> {
-  const { child, url, begun } = await startProcess(script, environment)
+  const { kill, url, begun } = await startProcess(script, environment)
   try {
     const response = await fetch(url + path, init)
     const text = await response.text()
@@ -43,7 +43,7 @@ async function timeToAnswer({ environment }: World, script: string, { path, init
     if (response.status !== 200) throw new Error(`${script}: ${path} answers ${response.status} ${text}`)
     return milliseconds
   } finally {
-    await end(child, 'SIGKILL')
+    await kill('SIGKILL')
   }
 }
 

@@ -2,12 +2,13 @@
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { getConversation, ReadConversation } from '../../shared/conversations/conversations.ts'
+import { contextOf } from '../../shared/testing/user-context.ts'
+import type { User, World } from '../_build/world.ts'
 import { planOf } from './plan.ts'
 import { bundle, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
 import { statementsOf } from './statements.ts'
 import { median, spread } from './statistics.ts'
-import { contextOf, type User, type World } from './world.ts'
 
 const SHORT = 10
 const LONG = 2_000
@@ -52,9 +53,9 @@ export async function conversation(world: World, { short }: { short: boolean }):
 }
 
 /** By the plan: of many messages, no more leave the database than the page has, and one that tells whether there are others. */
-async function assertLimited({ db, environment }: World, user: User, conversation_id: string): Promise<void> {
+async function assertLimited({ deps, environment }: World, user: User, conversation_id: string): Promise<void> {
   const input = ReadConversation.parse({ conversation_id, limit: SHORT })
-  const { statements } = await statementsOf(() => getConversation(contextOf(db, user), input))
+  const { statements } = await statementsOf(() => getConversation(contextOf(deps, user), input))
   const client = new pg.Client({ connectionString: environment.DATABASE_URL })
   try {
     await client.connect()

@@ -1,9 +1,9 @@
 // More and more processes on one database: what they answer together, and that they stay within the connections they may have.
 import { variables } from '../../shared/runtime/env.ts'
+import type { World } from '../_build/world.ts'
 import { load, type Sent } from './load.ts'
 import { bundle, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
-import type { World } from './world.ts'
 
 const SIZES = [1, 4, 8]
 const CALLERS = 32

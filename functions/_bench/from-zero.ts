@@ -1,12 +1,11 @@
 // How soon a function answers once its process listens, asked as on Knative: the queue-proxy is there first, asks every 50 ms whether the
 // function is ready, and passes on the request that waits.
-
 import { type FirstCall, firstCalls } from '../_build/first-calls.ts'
+import type { World } from '../_build/world.ts'
 import { freePort, startQueueProxy } from '../_e2e/queue-proxy.ts'
-import { bundle, end, startProcess } from './processes.ts'
+import { bundle, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
-import type { World } from './world.ts'
 
 export async function fromZero(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const user = await world.newUser()
@@ -37,7 +36,7 @@ async function start({ environment }: World, name: string, { path, init }: First
   const port = await freePort()
   const proxy = await startQueueProxy(port)
   const probing = proxy.probe().then((status) => ({ status, at: performance.now() }))
-  const { child } = await startProcess(bundle(name), { ...environment, PORT: String(port) })
+  const { kill } = await startProcess(bundle(name), { ...environment, PORT: String(port) })
   const listening = performance.now()
   try {
     const { status, at } = await probing
@@ -47,7 +46,7 @@ async function start({ environment }: World, name: string, { path, init }: First
     if (response.status !== 200) throw new Error(`${name}: ${path} answers ${response.status} ${text}`)
     return { readyMs: at - listening, answeredMs: performance.now() - at }
   } finally {
-    await end(child, 'SIGKILL')
+    await kill('SIGKILL')
     proxy.cut()
     await proxy.close()
   }

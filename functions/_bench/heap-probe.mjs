@@ -2,5 +2,5 @@
 process.on('SIGUSR2', () => {
   globalThis.gc?.()
   const { rss, heapUsed, external } = process.memoryUsage()
-  process.stdout.write(`${JSON.stringify({ rss, heapUsed, external })}\n`)
+  process.stderr.write(`${JSON.stringify({ rss, heapUsed, external })}\n`)
 })

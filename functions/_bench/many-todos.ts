@@ -1,6 +1,6 @@
 // Users with many todos, among others' rows: made by one statement, for nobody wants to wait for a million inserts.
 import type pg from 'pg'
-import type { User } from './world.ts'
+import type { User } from '../_build/world.ts'
 
 /**
  * Nine in ten are completed, six in ten have a day, one word and one tag in the middle are rare. Independent of one another, as far as

@@ -2,10 +2,11 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
-import { bundle, end, memoryOf, startProcess } from './processes.ts'
+import { memoryOf } from '../../shared/testing/process-usage.ts'
+import type { World } from '../_build/world.ts'
+import { bundle, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { quantile } from './statistics.ts'
-import type { World } from './world.ts'
 
 const OPEN = 500
 const ACTIVE = 100
@@ -17,7 +18,7 @@ export async function mcpSockets(world: World, { short }: { short: boolean }): P
   const users = await Promise.all(Array.from({ length: OPEN / PER_USER }, () => world.newUser()))
   const warm = await world.newUser()
   for (const user of [warm, ...users]) await world.addTodos(user, 20)
-  const { child, pid, url } = await startProcess(bundle('mcp'), world.environment)
+  const { kill, pid, url } = await startProcess(bundle('mcp'), world.environment)
   const address = `${url.replace('http', 'ws')}/api/v1/mcp`
   try {
     // The first connection loads the SDK: that is paid once, not a connection.
@@ -53,7 +54,7 @@ export async function mcpSockets(world: World, { short }: { short: boolean }): P
       },
     ]
   } finally {
-    await end(child)
+    await kill('SIGTERM')
   }
 }
 

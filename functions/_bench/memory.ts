@@ -1,11 +1,12 @@
 // What a process holds on to: after its first answer, which is how most of them spend their lives, and after half a minute of load.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Memory, memoryOf } from '../../shared/testing/process-usage.ts'
+import type { User, World } from '../_build/world.ts'
 import { type Case, makeCases } from './cases.ts'
 import { load } from './load.ts'
-import { bundle, end, type Memory, memoryOf, startProcess } from './processes.ts'
+import { bundle, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
 import { median } from './statistics.ts'
-import type { User, World } from './world.ts'
 
 export async function memory(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const user = await world.newUser()
@@ -21,7 +22,7 @@ export async function memory(world: World, { short }: { short: boolean }): Promi
 }
 
 async function atRest({ environment }: World, user: User, { script, first }: Case, pause: number): Promise<Memory> {
-  const { child, pid, url } = await startProcess(script, environment)
+  const { kill, pid, url } = await startProcess(script, environment)
   try {
     const { path, init } = first(user)
     const response = await fetch(url + path, init)
@@ -30,7 +31,7 @@ async function atRest({ environment }: World, user: User, { script, first }: Cas
     await sleep(pause)
     return await memoryOf(pid)
   } finally {
-    await end(child, 'SIGKILL')
+    await kill('SIGKILL')
   }
 }
 
@@ -50,7 +51,7 @@ function restRow({ name, owed }: Case, taken: readonly Memory[], reference: read
 }
 
 async function underLoad({ environment }: World, user: User, seconds: number): Promise<Row> {
-  const { child, pid, url } = await startProcess(bundle('todos'), environment)
+  const { kill, pid, url } = await startProcess(bundle('todos'), environment)
   try {
     const requests = [{ method: 'GET' as const, path: `/api/v1/${user.id}/todos`, headers: { authorization: user.authorization } }]
     const before = await memoryOf(pid)
@@ -64,6 +65,6 @@ async function underLoad({ environment }: World, user: User, seconds: number): P
       values: { before_mb: before.rss, loaded_mb: loaded.rss, after_mb: after.rss },
     }
   } finally {
-    await end(child, 'SIGKILL')
+    await kill('SIGKILL')
   }
 }

@@ -1,9 +1,9 @@
 // How fast a backlog of events is delivered to a sink that accepts each at once: over many subjects, and of a single one.
 import { deliveryLimits, makeDelivery } from '../../shared/events/delivery.ts'
 import { httpSink } from '../../shared/events/sink.ts'
+import type { World } from '../_build/world.ts'
 import { bare, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
-import type { World } from './world.ts'
 
 /** @throws Error when an event is left over */
 export async function outbox({ db }: World, { short }: { short: boolean }): Promise<Row[]> {

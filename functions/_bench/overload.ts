@@ -4,12 +4,12 @@ import { execFile } from 'node:child_process'
 import http from 'node:http'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { makeWorld, type World } from '../_build/world.ts'
 import { load, type Sent } from './load.ts'
 import type { OpenLoad, OpenOrder } from './open-load.ts'
 import { bundle, withProcesses } from './processes.ts'
 import { type Row, report } from './report.ts'
 import { median, quantile } from './statistics.ts'
-import { makeWorld, type World } from './world.ts'
 
 /** Enough that nobody comes near the share that one user may have. */
 const USERS = 32

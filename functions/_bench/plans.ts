@@ -1,11 +1,10 @@
 // Whether a page costs what it should: judged by what PostgreSQL did for it, on a user with very many todos, not by a clock.
-import type { Db } from '@todo/prisma'
 import type pg from 'pg'
 import { WALKED } from '../../shared/todos/search.ts'
+import type { User, World } from '../_build/world.ts'
 import { type Plan, planOf } from './plan.ts'
 import type { Row } from './report.ts'
 import { filters, fromTheMiddle, listStatement, type Variant, variants } from './variants.ts'
-import type { User } from './world.ts'
 
 type Judged = Omit<Variant, 'query'> & { place: 'first' | 'deep'; plan: Plan }
 
@@ -28,9 +27,9 @@ function inOrder({ filter, sort, place }: Omit<Judged, 'plan'>): boolean {
  * `most` has very many todos, `some` a small part of all that there are: whom a table scan would make pay for the others' rows.
  * @throws Error with the plan, when one is not what it should be
  */
-export async function plans(db: Db, client: pg.Client, { most, some }: Record<'most' | 'some', User>): Promise<Row[]> {
-  const ofMost = await judge(db, client, most)
-  const ofSome = await judge(db, client, some)
+export async function plans(deps: World['deps'], client: pg.Client, { most, some }: Record<'most' | 'some', User>): Promise<Row[]> {
+  const ofMost = await judge(deps, client, most)
+  const ofSome = await judge(deps, client, some)
   const wrong = [
     ...ofSome.filter(({ plan }) => plan.scansTable),
     ...[...ofMost, ...ofSome].filter(({ plan, ...list }) => inOrder(list) && (plan.sorts || plan.pages > ENOUGH_PAGES)),
@@ -45,12 +44,12 @@ export async function plans(db: Db, client: pg.Client, { most, some }: Record<'m
   )
 }
 
-async function judge(db: Db, client: pg.Client, user: User): Promise<Judged[]> {
+async function judge(deps: World['deps'], client: pg.Client, user: User): Promise<Judged[]> {
   const judged: Judged[] = []
   for (const { query, ...variant } of variants) {
-    const deep = await fromTheMiddle(db, client, user, query, variant.sort)
+    const deep = await fromTheMiddle(deps, client, user, query, variant.sort)
     for (const [place, seen] of [['first', query], ...(deep ? [['deep', deep] as const] : [])] as const) {
-      const statement = await listStatement(db, user, seen)
+      const statement = await listStatement(deps, user, seen)
       const list = { ...variant, place }
       judged.push({ ...list, plan: await planOf(client, statement) })
       // A prepared statement may go on with a plan that knows no values: then that one counts, too.

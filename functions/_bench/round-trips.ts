@@ -1,10 +1,10 @@
 // How many statements each operation sends, whichever face it comes through: the same for a user with 10 todos and for one with 10,000.
 import { makeDeps } from '../../shared/runtime/deps.ts'
 import { readEnv } from '../../shared/runtime/env.ts'
+import { PASSWORD, type User, type World } from '../_build/world.ts'
 import { localApp } from '../local/main.ts'
 import type { Row } from './report.ts'
 import { statementsOf } from './statements.ts'
-import { PASSWORD, type User, type World } from './world.ts'
 
 const FEW = 10
 const MANY = 10_000

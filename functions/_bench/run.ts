@@ -4,6 +4,7 @@
 //   --only warm,scale    some parts only
 //   --only soak --minutes 5   steady load, and whether memory grows under it
 import { parseArgs } from 'node:util'
+import { makeWorld, type World } from '../_build/world.ts'
 import { coldStart } from './cold-start.ts'
 import { conversation } from './conversation.ts'
 import { fleet } from './fleet.ts'
@@ -17,7 +18,6 @@ import { roundTrips } from './round-trips.ts'
 import { scale } from './scale.ts'
 import { soak } from './soak.ts'
 import { warm } from './warm.ts'
-import { makeWorld, type World } from './world.ts'
 
 type Options = { short: boolean; minutes: number }
 type Part = (world: World, options: Options) => Promise<Row[]>

@@ -1,13 +1,12 @@
 // What a page costs a user with very many todos, against one with a hundred, among the rows of others: by plan, and over HTTP by the clock.
-import { createDb } from '@todo/prisma'
 import pg from 'pg'
+import type { User, World } from '../_build/world.ts'
 import { addManyTodos } from './many-todos.ts'
 import { plans } from './plans.ts'
 import { bundle, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
 import { fromTheMiddle, type Query } from './variants.ts'
-import type { User, World } from './world.ts'
 
 type Scaled = { user: User; count: number }
 type Page = { what: string; query: Query; deep?: boolean; owed?: string }
@@ -31,7 +30,6 @@ export async function scale(world: World, { short }: { short: boolean }): Promis
   for (const count of [100, short ? 2_000 : 10_000, short ? 20_000 : 1_000_000, ...others])
     many.push({ user: await world.newUser(), count })
   const client = new pg.Client({ connectionString: world.environment.DATABASE_URL })
-  const db = createDb({ url: world.environment.DATABASE_URL })
   try {
     await client.connect()
     await addManyTodos(client, many)
@@ -39,10 +37,9 @@ export async function scale(world: World, { short }: { short: boolean }): Promis
     if (!few || !middle || !most) throw new Error('nobody has todos')
     const targets: Target[] = []
     for (const one of [few, middle, most]) targets.push({ ...one, pages: await targetsOf(one.user) })
-    const planned = await plans(db, client, { most: most.user, some: middle.user })
+    const planned = await plans(world.deps, client, { most: most.user, some: middle.user })
     return [...(await timePages(world, targets, short ? 10 : 40)), ...planned]
   } finally {
-    await db.$disconnect()
     await client.end()
   }
 
@@ -51,7 +48,7 @@ export async function scale(world: World, { short }: { short: boolean }): Promis
     const targets: string[] = []
     for (const { query, deep } of PAGES) {
       const sort = query.sort ?? '-created'
-      const seen = deep ? await fromTheMiddle(db, client, user, { ...query, sort }, sort) : query
+      const seen = deep ? await fromTheMiddle(world.deps, client, user, { ...query, sort }, sort) : query
       const parameters = Object.entries({ limit: 20, ...seen }).map(([name, value]): [string, string] => [name, String(value)])
       targets.push(`${base}?${new URLSearchParams(parameters)}`)
     }

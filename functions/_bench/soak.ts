@@ -1,10 +1,10 @@
 // Whether memory grows under steady load: what is left after a collection, sampled over minutes, and the slope of it.
 import path from 'node:path'
-import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { World } from '../_build/world.ts'
 import { load, type Sent } from './load.ts'
-import { bundle, end, type Started, startProcess } from './processes.ts'
+import { bundle, type Started, startProcess } from './processes.ts'
 import type { Row } from './report.ts'
-import type { World } from './world.ts'
 
 const PROBE = path.join(import.meta.dirname, 'heap-probe.mjs')
 /** Seconds from one sample to the next. */
@@ -16,19 +16,17 @@ export async function soak(world: World, { minutes }: { minutes: number }): Prom
   const user = await world.newUser()
   const ids = await world.addTodos(user, 32)
   const server = await startProcess(bundle('todos'), world.environment, ['--expose-gc', '--import', PROBE])
-  if (!server.child.stdout) throw new Error('nobody reads its log')
-  const log = createInterface(server.child.stdout)[Symbol.asyncIterator]()
   try {
     const samples: Sample[] = []
     let requests = 0
     for (let step = 0; step * STEP < minutes * 60; step++) {
       const made = await load({ url: server.url, seconds: STEP, connections: 8, requests: mix(user, ids) }, 200, 201, 404, 422)
       requests += made.requests
-      samples.push({ minute: ((step + 1) * STEP) / 60, ...(await sample(server, log)) })
+      samples.push({ minute: ((step + 1) * STEP) / 60, ...(await sample(server)) })
     }
     return [row(samples, requests)]
   } finally {
-    await end(server.child, 'SIGKILL')
+    await server.kill('SIGKILL')
   }
 }
 
@@ -47,14 +45,21 @@ function mix({ id, authorization }: { id: string; authorization: string }, ids: 
   ])
 }
 
-async function sample({ child }: Started, log: AsyncIterator<string>): Promise<Omit<Sample, 'minute'>> {
-  child.kill('SIGUSR2')
+/** Asks the probe in the process, which collects garbage first. @throws Error when the process has ended */
+async function sample(server: Started): Promise<Omit<Sample, 'minute'>> {
+  const before = server.errors().length
+  let ended = false
+  void server.kill('SIGUSR2').then(() => {
+    ended = true
+  })
   for (;;) {
-    const { value: line, done } = await log.next()
-    if (done) throw new Error('it ended')
-    if (!line.startsWith('{"rss"')) continue
-    const { rss, heapUsed, external } = JSON.parse(line)
-    return { rss: rss / 2 ** 20, heap: heapUsed / 2 ** 20, external: external / 2 ** 20 }
+    if (ended) throw new Error(`the server has ended: ${server.errors()}`)
+    const [, line] = /^(\{"rss".*\})\n/m.exec(server.errors().slice(before)) ?? []
+    if (line !== undefined) {
+      const { rss, heapUsed, external } = JSON.parse(line)
+      return { rss: rss / 2 ** 20, heap: heapUsed / 2 ** 20, external: external / 2 ** 20 }
+    }
+    await sleep(20)
   }
 }
 

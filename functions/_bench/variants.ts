@@ -1,13 +1,13 @@
 // Every way to ask for a list that the bench looks at, and the statement that the operation then sends.
-import type { Db } from '@todo/prisma'
 import type pg from 'pg'
 import type { z } from 'zod'
 import { writeCursor } from '../../shared/core/cursor.ts'
+import { contextOf } from '../../shared/testing/user-context.ts'
 import { sortKey } from '../../shared/todos/paging.ts'
 import { ListTodos, type Sort, sorts, type Todo } from '../../shared/todos/schema.ts'
 import { listTodos } from '../../shared/todos/todos.ts'
+import type { User, World } from '../_build/world.ts'
 import { type Statement, statementsOf } from './statements.ts'
-import { contextOf, type User } from './world.ts'
 
 export type Query = Partial<z.input<typeof ListTodos>>
 export type Variant = { filter: string; sort: Sort; query: Query }
@@ -43,18 +43,24 @@ export const variants: Variant[] = Object.entries(filters).flatMap(([filter, que
 )
 
 /** The statement that lists a user's page. */
-export async function listStatement(db: Db, user: User, query: Query): Promise<Statement> {
-  const { statements } = await statementsOf(() => listTodos(contextOf(db, user), ListTodos.parse(query)).catch(() => undefined))
+export async function listStatement(deps: World['deps'], user: User, query: Query): Promise<Statement> {
+  const { statements } = await statementsOf(() => listTodos(contextOf(deps, user), ListTodos.parse(query)).catch(() => undefined))
   const [statement, ...others] = statements
   if (!statement || others.length > 0) throw new Error(`a list took ${statements.length} statements`)
   return statement
 }
 
 /** The same list from its middle on; undefined when it has no two pages. A search goes on from the middle of what it searches. */
-export async function fromTheMiddle(db: Db, client: pg.Client, user: User, query: Query, sort: Sort): Promise<Query | undefined> {
+export async function fromTheMiddle(
+  deps: World['deps'],
+  client: pg.Client,
+  user: User,
+  query: Query,
+  sort: Sort,
+): Promise<Query | undefined> {
   const { q: _, ...searched } = query
   const key = JSON.stringify([user.id, searched])
-  const known = cursors.get(key) ?? middleOf(db, client, user, searched, sort)
+  const known = cursors.get(key) ?? middleOf(deps, client, user, searched, sort)
   cursors.set(key, known)
   const cursor = await known
   return cursor === undefined ? undefined : { ...query, cursor }
@@ -63,8 +69,8 @@ export async function fromTheMiddle(db: Db, client: pg.Client, user: User, query
 /** Found once for all searches of the same list: counting a million todos takes its time. */
 const cursors = new Map<string, Promise<string | undefined>>()
 
-async function middleOf(db: Db, client: pg.Client, user: User, query: Query, sort: Sort): Promise<string | undefined> {
-  const { text, values } = await listStatement(db, user, { ...query, limit: 1 })
+async function middleOf(deps: World['deps'], client: pg.Client, user: User, query: Query, sort: Sort): Promise<string | undefined> {
+  const { text, values } = await listStatement(deps, user, { ...query, limit: 1 })
   // LIMIT is the last thing that a list's statement says, and its number the last value.
   const all = [...values.slice(0, -1), 1_000_000_000]
   const { rows: counted } = await client.query<{ count: string }>(`SELECT count(*) FROM (${text}) AS page`, all)

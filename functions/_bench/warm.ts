@@ -1,10 +1,11 @@
 // Requests a second of a process that is warm, against a twin on `node:http` and `pg` in the same run, one after the other, over and over.
+import { processorTime } from '../../shared/testing/process-usage.ts'
+import { PASSWORD, type World } from '../_build/world.ts'
 import { type Load, load, type Sent } from './load.ts'
-import { bare, bundle, processorTime, type Started, withProcesses } from './processes.ts'
+import { bare, bundle, type Started, withProcesses } from './processes.ts'
 import type { Row } from './report.ts'
 import { median, spread } from './statistics.ts'
 import { assertSame, buildTwin } from './twins.ts'
-import { PASSWORD, type World } from './world.ts'
 
 const CONNECTIONS = 16
 

@@ -5,8 +5,8 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { migrationNames } from '@todo/prisma/migration-names'
 import { type Plugin, rolldown } from 'rolldown'
-import { makeWorld } from '../_bench/world.ts'
 import { firstCalls } from './first-calls.ts'
+import { makeWorld } from './world.ts'
 
 /** The bundle's name; `main.js` beside it runs it. */
 const BUNDLE = 'bundle.cjs'

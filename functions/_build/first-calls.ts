@@ -1,5 +1,5 @@
 // What wakes each function up: a request that reads the database. Cold starts are measured with it, and code caches are taken after it.
-import { PASSWORD, type User } from '../_bench/world.ts'
+import { PASSWORD, type User } from './world.ts'
 
 export type FirstCall = { path: string; init: { method?: string; headers: Record<string, string>; body?: string } }
 

@@ -1,11 +1,11 @@
 // A real Better Auth server on loopback, as a web frontend would run one: its users sign up there and bring its tokens here.
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { betterAuth } from 'better-auth'
 import { memoryAdapter } from 'better-auth/adapters/memory'
 import { toNodeHandler } from 'better-auth/node'
 import { jwt } from 'better-auth/plugins'
 import { z } from 'zod'
+import { listen } from '../../shared/testing/http-server.ts'
 
 const SignedUp = z.object({ user: z.object({ id: z.string() }) })
 const Issued = z.object({ token: z.string() })
@@ -21,10 +21,8 @@ export type BetterAuthServer = {
 
 /** `cookieKeys`: whether cookie caches are signed with the raw secret, or with the keys that it publishes. */
 export async function startBetterAuth(secret: string, cookieKeys: 'secret' | 'published'): Promise<BetterAuthServer> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  const server = createServer()
+  const { url, stop } = await listen(server)
   const auth = betterAuth({
     baseURL: url,
     secret,
@@ -56,11 +54,6 @@ export async function startBetterAuth(secret: string, cookieKeys: 'secret' | 'pu
       if (!cookieCache) throw new Error(`no cookie cache among ${cookies.length} cookies`)
       return { id: user.id, token, cookieCache: decodeURIComponent(cookieCache) }
     },
-    async stop() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
+    stop,
   }
 }

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { startEmbedded } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { expect, it } from 'vitest'
-import { Problem } from '../../shared/http/problem.ts'
+import { Problem } from '../../shared/openapi/problems.ts'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { startFunction } from '../../shared/testing/process.ts'
 

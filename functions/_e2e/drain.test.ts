@@ -1,11 +1,11 @@
 // How a function ends: told to stop under load, it loses no request, and it is gone in time.
 import http from 'node:http'
 import { afterAll, describe, expect, it } from 'vitest'
+import { type Answer, ask, askUntilRefused } from '../../shared/testing/client.ts'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
+import { holdTodo } from '../../shared/testing/hold-todo.ts'
 import { startFunction } from '../../shared/testing/process.ts'
 import { Todo } from '../../shared/todos/schema.ts'
-import { type Answer, ask, askUntilRefused } from './client.ts'
-import { holdTodo } from './slow.ts'
 
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())

@@ -5,22 +5,13 @@ import path from 'node:path'
 import { SignJWT } from 'jose'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { AnyApp } from '../../shared/http/app.ts'
-import { Problem } from '../../shared/http/problem.ts'
 import { ACCESS_TOKEN_TYPE, makeTokenIssuer } from '../../shared/identity/tokens.ts'
 import { describedRoutes } from '../../shared/openapi/openapi.ts'
+import { Problem } from '../../shared/openapi/problems.ts'
 import { ownIssuer } from '../../shared/runtime/env.ts'
 import { answer, contextOf, newUser, testDeps } from '../../shared/testing/context.ts'
 import { createTodo } from '../../shared/todos/todos.ts'
-import { authApp } from '../auth/app.ts'
-import { makeAuthDeps } from '../auth/deps.ts'
-import { chatApp } from '../chat/app.ts'
-import { makeChatDeps } from '../chat/deps.ts'
-import { eventsApp } from '../events/app.ts'
-import { mcpApp } from '../mcp/app.ts'
-import { makeMcpDeps } from '../mcp/deps.ts'
-import { todosApp } from '../todos/app.ts'
-import { usersApp } from '../users/app.ts'
+import { createApps } from '../local/apps.ts'
 
 const world = testDeps()
 const { deps, env } = world
@@ -31,14 +22,7 @@ afterAll(async () => {
   await deps.db.$disconnect()
 })
 
-const APPS: Record<string, AnyApp> = {
-  auth: authApp(makeAuthDeps(env, deps)),
-  chat: chatApp(makeChatDeps(env, deps)),
-  events: eventsApp(deps),
-  mcp: mcpApp(makeMcpDeps(env, deps)),
-  todos: todosApp(deps),
-  users: usersApp(deps),
-}
+const { apps } = createApps(env, deps)
 /** What anybody may ask for. */
 const PUBLIC = new Set([
   'GET /health/live',
@@ -53,7 +37,7 @@ const PUBLIC = new Set([
   // 405, unless it becomes a socket: whose token comes in other places, see functions/mcp/socket.test.ts.
   'GET /api/v1/mcp',
 ])
-const routes = Object.values(APPS).flatMap((app) =>
+const routes = Object.values(apps).flatMap((app) =>
   describedRoutes(app).map(({ method, path, note }) => ({ name: `${method} ${path}`, app, method, path, note })),
 )
 const guarded = routes.filter(({ name }) => !PUBLIC.has(name))
@@ -96,11 +80,11 @@ const REFUSED: Record<string, string | undefined> = {
 it('knows every function', () => {
   const functions = path.join(import.meta.dirname, '..')
   const withApp = fs.readdirSync(functions).filter((name) => fs.existsSync(path.join(functions, name, 'app.ts')))
-  expect(Object.keys(APPS).sort()).toEqual(withApp.sort())
+  expect(Object.keys(apps).sort()).toEqual(withApp.sort())
 })
 
 it('sees every route: none hides behind `all`', () => {
-  for (const app of Object.values(APPS)) expect(app.routes.filter(({ method, path }) => method === 'ALL' && path !== '/*')).toEqual([])
+  for (const app of Object.values(apps)) expect(app.routes.filter(({ method, path }) => method === 'ALL' && path !== '/*')).toEqual([])
   expect(owned.length).toBeGreaterThanOrEqual(7)
 })
 

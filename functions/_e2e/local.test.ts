@@ -1,16 +1,14 @@
 // `npm start` as people use it: one process with everything in it, started, killed and started again.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import fs from 'node:fs/promises'
-import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { demo } from '@todo/prisma/seed'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { Session } from '../../shared/accounts/users.ts'
 import { answer } from '../../shared/testing/context.ts'
+import { startServer } from '../../shared/testing/http-server.ts'
+import { startScript } from '../../shared/testing/process.ts'
 import { Todo, TodoPage } from '../../shared/todos/schema.ts'
-import './time-limits.ts'
 
 const LOCAL = path.join(import.meta.dirname, '..', 'local', 'main.ts')
 let home: string
@@ -18,38 +16,13 @@ beforeAll(async () => {
   home = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-local-'))
   await fs.chmod(home, 0o711)
 })
-const running = new Set<() => Promise<unknown>>()
-afterAll(async () => {
-  await Promise.all([...running].map((kill) => kill()))
-  await fs.rm(home, { recursive: true, force: true })
-})
-
-type Ended = { code: number | null; output: string }
+afterAll(() => fs.rm(home, { recursive: true, force: true }))
 
 /** Starts it on a free port, with its data in a folder of the test's own; resolves when it greets, or when it has ended instead. */
 async function start(environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [LOCAL], {
-    env: { PATH: process.env.PATH, DATA_DIRECTORY: path.join(home, 'data'), PORT: '0', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const ended = once(child, 'close').then(([code]): Ended => ({ code, output }))
-  const kill = async (signal: NodeJS.Signals) => {
-    child.kill(signal)
-    return ended
-  }
-  const clean = () => kill('SIGKILL')
-  running.add(clean)
-  ended.then(() => running.delete(clean))
-  let output = ''
-  const url = await new Promise<string | undefined>((greeted) => {
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk) => {
-        output += chunk
-        if (output.includes('Ctrl-C stops it.')) greeted(/API +(http:\S+)\/api\/v1/.exec(output)?.[1])
-      })
-    ended.then(() => greeted(undefined))
-  })
-  return { url, kill, ended, output: () => output, pid: child.pid }
+  const child = startScript(LOCAL, { DATA_DIRECTORY: path.join(home, 'data'), PORT: '0', ...environment })
+  await child.line(/Ctrl-C stops it\./).catch(() => {})
+  return { ...child, url: /API +(http:\S+)\/api\/v1/.exec(child.output())?.[1] }
 }
 
 async function signIn(url: string | undefined) {
@@ -71,7 +44,7 @@ describe('npm start', () => {
     // The same folder twice at once, on the same port too.
     const { port } = new URL(first.url ?? '')
     for (const PORT of ['0', port]) {
-      expect(await (await start({ PORT })).ended).toEqual({
+      expect(await (await start({ PORT })).ended).toMatchObject({
         code: 1,
         output: `${path.join(home, 'data', 'postgres')} is in use (process ${first.pid}, http://localhost:${port}): use that one, stop it, or choose another folder with DATA_DIRECTORY\n`,
       })
@@ -102,12 +75,9 @@ describe('npm start', () => {
     }
     expect(await oneLine({ PORT: 'garbage' })).toMatch(/^PORT: [^\n]+\n$/)
     expect(await oneLine({ DATABASE_URL: 'nonsense', PORT: '0' })).toMatch(/^DATABASE_URL: [^\n]+\n$/)
-    const taken = http.createServer().listen(0, '127.0.0.1')
-    await once(taken, 'listening')
-    const address = taken.address()
-    const port = typeof address === 'object' ? `${address?.port}` : ''
-    expect(await oneLine({ PORT: port })).toMatch(new RegExp(`^PORT: ${port} is already in use[^\\n]*PORT=[^\\n]*\\n$`))
-    taken.close()
+    const { port, stop } = await startServer()
+    expect(await oneLine({ PORT: String(port) })).toMatch(new RegExp(`^PORT: ${port} is already in use[^\\n]*PORT=[^\\n]*\\n$`))
+    await stop()
     const file = path.join(home, 'file')
     await fs.writeFile(file, '')
     expect(await oneLine({ DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
@@ -115,5 +85,5 @@ describe('npm start', () => {
     const DATA_DIRECTORY = path.join(home, 'unused')
     expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY })).toMatch(/^DATABASE_URL: [^\n]*"nowhere" does not exist[^\n]*\n$/)
     expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
-  }, 60_000)
+  })
 })

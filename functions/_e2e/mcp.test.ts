@@ -1,5 +1,4 @@
 // The MCP function as the platform runs it: the official conformance suite, its end, and what it loads when.
-import { spawn } from 'node:child_process'
 import fs from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import os from 'node:os'
@@ -7,7 +6,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { serve } from '../../shared/runtime/serve.ts'
 import { newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
-import { ended, startFunction } from '../../shared/testing/process.ts'
+import { startFunction, startScript } from '../../shared/testing/process.ts'
 import { localApp } from '../local/main.ts'
 import { openSocket } from '../mcp/testing.ts'
 
@@ -20,15 +19,10 @@ const socketUrl = (url: string) => `${url.replace('http', 'ws')}/api/v1/mcp`
 async function runSuite(url: string, token: string, results: string) {
   const suite = path.join(path.dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json')), 'dist')
   const baseline = path.join(import.meta.dirname, 'conformance.yaml')
-  const child = spawn(
-    process.execPath,
-    [path.join(suite, 'index.js'), 'server', '--url', url, '--suite', 'all', '--expected-failures', baseline, '-o', results],
-    {
-      env: { PATH: process.env.PATH, MCP_TOKEN: token, NODE_OPTIONS: `--import ${path.join(import.meta.dirname, 'bearer.mjs')}` },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
-  return ended(child)
+  const index = path.join(suite, 'index.js')
+  const environment = { MCP_TOKEN: token, NODE_OPTIONS: `--import ${path.join(import.meta.dirname, 'bearer.mjs')}` }
+  return startScript(index, environment, [], ['server', '--url', url, '--suite', 'all', '--expected-failures', baseline, '-o', results])
+    .ended
 }
 
 describe('the process of the MCP function', () => {

@@ -1,22 +1,17 @@
 // The migration as its Job runs it: a process that does its work, says so, and is gone.
-import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { testEnvironment } from '../../shared/testing/context.ts'
-import { ended } from '../../shared/testing/process.ts'
+import { startScript } from '../../shared/testing/process.ts'
 
 const main = path.join(import.meta.dirname, '..', 'migrate', 'main.ts')
 /** Ends the process otherwise when it waits until nothing keeps it any more, instead of ending by itself. */
 const IDLE = 'data:text/javascript,process.on("beforeExit",()=>process.exit(99))'
 
-async function migration(overrides: Record<string, string> = {}) {
-  const env = { PATH: process.env.PATH, ...testEnvironment(overrides) }
-  const child = spawn(process.execPath, ['--import', IDLE, main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  return ended(child)
-}
+const migration = (overrides: Record<string, string> = {}) => startScript(main, testEnvironment(overrides), ['--import', IDLE]).ended
 
 it('ends with what it did, and waits for no timer that the engine leaves behind', async () => {
-  expect(await migration()).toEqual({ code: 0, output: 'Nothing to apply.\n' })
+  expect(await migration()).toMatchObject({ code: 0, output: 'Nothing to apply.\n' })
 })
 
 it.each([

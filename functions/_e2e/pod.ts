@@ -3,7 +3,7 @@ import http from 'node:http'
 import { afterAll } from 'vitest'
 import { type FunctionProcess, startFunction } from '../../shared/testing/process.ts'
 import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
-import { listen, passOn } from './reverse-proxy.ts'
+import { passOn, startProxy } from './reverse-proxy.ts'
 
 export type Pod = {
   url: string
@@ -54,7 +54,7 @@ export async function startIngress(...first: Pod[]) {
   let pods = first
   let turn = 0
   const agent = new http.Agent({ keepAlive: true })
-  const server = await listen((exchange) => {
+  const server = await startProxy((exchange) => {
     const pod = pods[turn++ % pods.length]
     passOn(exchange, { port: Number(new URL(pod?.url ?? '').port), agent })
   })

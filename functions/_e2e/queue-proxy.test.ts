@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { listen } from '../../shared/testing/http-server.ts'
 import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
-import './time-limits.ts'
 
 /** `/hang` never answers, `/drip` answers a line every 50 ms for three seconds, `/drips` for ever, anything else at once; a socket repeats what it hears. */
 /** How often `/health/ready` is answered with no. */
@@ -24,17 +24,11 @@ const app = http.createServer(async (request, response) => {
 })
 const sockets = new WebSocketServer({ server: app })
 sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data)))
-let port: number
-beforeAll(async () => {
-  await once(app.listen(0, '127.0.0.1'), 'listening')
-  const address = app.address()
-  port = typeof address === 'object' && address ? address.port : 0
-})
+const { port, stop } = await listen(app)
 const ends: (() => void)[] = []
 afterAll(async () => {
   for (const end of ends) end()
-  app.closeAllConnections()
-  await once(app.close(), 'close')
+  await stop()
 })
 
 async function proxy(options: QueueProxyOptions) {

@@ -4,7 +4,7 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
-import { type Exchange, listen, passOn } from './reverse-proxy.ts'
+import { type Exchange, passOn, startProxy } from './reverse-proxy.ts'
 
 /** Milliseconds, unless said otherwise. */
 export type QueueProxyOptions = {
@@ -50,7 +50,7 @@ export async function startQueueProxy(target: number, options: QueueProxyOptions
     settle()
   }
 
-  const server = await listen((exchange) => {
+  const server = await startProxy((exchange) => {
     const isProbe = exchange.request.headers['user-agent']?.startsWith('kube-probe/')
     return isProbe ? probe(exchange) : serve(exchange)
   })
@@ -106,7 +106,7 @@ function refuse(response: http.ServerResponse, status: number, message: string):
 
 /** A port that nothing listens on, for a function that starts after its queue-proxy. */
 export async function freePort(): Promise<number> {
-  const taken = await listen(() => {})
+  const taken = await startProxy(() => {})
   await taken.close()
   return taken.port
 }

@@ -67,11 +67,3 @@ describe('two replicas of todos', () => {
     expect(seen).toEqual(titles)
   })
 })
-
-describe('a process', () => {
-  it('that cannot start says why in one line that names the variable', async () => {
-    await expect(startFunction('todos', testEnvironment({ DATABASE_POOL_SIZE: 'many' }))).rejects.toThrow(
-      /^todos ended with status 1: DATABASE_POOL_SIZE: [^\n]+$/,
-    )
-  })
-})

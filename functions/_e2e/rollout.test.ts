@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { answer, newUser, type TestUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
+import { holdTodo } from '../../shared/testing/hold-todo.ts'
 import { startScriptedModel } from '../../shared/testing/scripted-model.ts'
 import { Todo } from '../../shared/todos/schema.ts'
 import { openSocket } from '../mcp/testing.ts'
 import { type Pod, startIngress, startPod } from './pod.ts'
-import { holdTodo } from './slow.ts'
 
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())

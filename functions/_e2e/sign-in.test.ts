@@ -6,7 +6,7 @@ import { Session } from '../../shared/accounts/users.ts'
 import { answer, elsewhere, SECRET, testEnvironment } from '../../shared/testing/context.ts'
 import { type FunctionProcess, startFunction } from '../../shared/testing/process.ts'
 import { startQueueProxy } from './queue-proxy.ts'
-import { listen, passOn } from './reverse-proxy.ts'
+import { passOn, startProxy } from './reverse-proxy.ts'
 
 let replicas: readonly [FunctionProcess, FunctionProcess]
 let rotated: FunctionProcess
@@ -85,8 +85,8 @@ describe('two replicas of auth', () => {
     const auth = await startFunction('auth', testEnvironment({ TRUSTED_PROXIES: 'hops:3' }))
     const queueProxy = await startQueueProxy(Number(new URL(auth.url).port))
     const agent = new Agent({ keepAlive: true })
-    const activator = await listen((exchange) => passOn(exchange, { port: Number(new URL(queueProxy.url).port), agent }))
-    const gateway = await listen((exchange) => passOn(exchange, { port: activator.port, agent }))
+    const activator = await startProxy((exchange) => passOn(exchange, { port: Number(new URL(queueProxy.url).port), agent }))
+    const gateway = await startProxy((exchange) => passOn(exchange, { port: activator.port, agent }))
     const { email } = someone()
     const lists = Array.from({ length: 14 }, (_, n) => [`10.0.0.${n}`, `192.0.2.${n}, 10.0.0.${n}, 127.0.0.1`][n % 2] ?? '')
     const guesses = await Promise.all(

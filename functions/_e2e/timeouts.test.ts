@@ -1,13 +1,13 @@
 // What Knative's limits do to callers and to the functions behind them: the gate, the request timeout, the age of a socket.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
+import { holdTodo } from '../../shared/testing/hold-todo.ts'
 import { type FunctionProcess, startFunction } from '../../shared/testing/process.ts'
 import { startScriptedModel } from '../../shared/testing/scripted-model.ts'
 import { Todo } from '../../shared/todos/schema.ts'
 import { ChatReply } from '../chat/contract.ts'
 import { openSocket } from '../mcp/testing.ts'
 import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
-import { holdTodo } from './slow.ts'
 
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())

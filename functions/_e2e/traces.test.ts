@@ -1,9 +1,8 @@
 // Traces as a collector gets them from a process: a span a request, whole at its end, and never at the cost of a request.
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeEach, expect, it } from 'vitest'
 import { z } from 'zod'
 import { newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
+import { startServer } from '../../shared/testing/http-server.ts'
 import { startFunction } from '../../shared/testing/process.ts'
 import { startScriptedModel } from '../../shared/testing/scripted-model.ts'
 
@@ -33,7 +32,7 @@ const Export = z.object({
 const exported: { path: string | undefined; key: unknown; body: z.output<typeof Export> }[] = []
 const spansOf = (all: typeof exported) =>
   all.flatMap(({ body }) => body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)))
-const collector = createServer(async (request, response) => {
+const { url, stop } = await startServer(async (request, response) => {
   if (request.url === '/hangs/v1/traces') return
   const body = Export.parse(JSON.parse(Buffer.concat(await request.toArray()).toString()))
   exported.push({ path: request.url, key: request.headers['x-key'], body })
@@ -48,19 +47,10 @@ const tell = `
   } })`
 const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(tell)}`
 
-let url: string
 beforeEach(() => {
   exported.length = 0
 })
-beforeAll(async () => {
-  await once(collector.listen(0, '127.0.0.1'), 'listening')
-  const address = collector.address()
-  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
-})
-afterAll(async () => {
-  collector.closeAllConnections()
-  await once(collector.close(), 'close')
-})
+afterAll(stop)
 
 it('each request is a span with the ids of its log line, in its caller’s trace, and all are told before the process ends', async () => {
   const OTEL = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_HEADERS: 'x-key=secret', K_SERVICE: 'todos', NODE_OPTIONS }

@@ -1,9 +1,10 @@
 // The HTTP face of signing up and in, and of looking at a token.
 
 import { type AccountContext, Login, loginUser, Register, registerUser, validateToken } from '../../shared/accounts/users.ts'
-import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
 import type { ClientAddress } from '../../shared/http/client-address.ts'
+import type { AppDeps } from '../../shared/http/types.ts'
 import { body } from '../../shared/http/validate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import { serves } from '../../shared/openapi/route.ts'

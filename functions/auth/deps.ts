@@ -9,7 +9,7 @@ import { makePasswords } from './passwords.ts'
 import { makeThrottle } from './throttle.ts'
 
 /** @throws EnvError */
-export function makeAuthDeps(env: Env, deps: Deps): AuthDeps {
+export function makeAuthDeps(env: Env, deps: Deps): AuthDeps & Deps {
   const issuer = ownIssuer(env)
   return {
     ...deps,

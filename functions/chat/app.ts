@@ -11,8 +11,9 @@ import {
   shown,
 } from '../../shared/conversations/conversations.ts'
 import { AppError } from '../../shared/core/errors.ts'
-import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
+import type { AppDeps } from '../../shared/http/types.ts'
 import { body, headers, path, query } from '../../shared/http/validate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import { serves } from '../../shared/openapi/route.ts'

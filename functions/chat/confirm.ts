@@ -1,7 +1,7 @@
 // A yes or a no to what the server asked. The server alone reads it and runs exactly the calls it asked about: no model is between.
 
 import type { Journal } from '../../shared/conversations/journal.ts'
-import type { UserContext } from '../../shared/core/operation.ts'
+import type { UserContext } from '../../shared/core/context.ts'
 import type { Confirmations } from './confirmations.ts'
 import { findTodo } from './lookup.ts'
 import { runInPages } from './pages.ts'

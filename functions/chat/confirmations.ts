@@ -2,6 +2,7 @@
 // runs it only against that token: a model can neither forge one nor use one for anything else.
 import { createHash } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
+import { canonical } from '../../shared/core/json.ts'
 import type { SigningKeys } from '../../shared/identity/tokens.ts'
 
 /** What a confirmation is good for: these calls, in this order, by this user. */
@@ -48,10 +49,3 @@ const digest = ({ calls }: Confirmable) =>
   createHash('sha256')
     .update(canonical(calls.map(({ name, arguments: given }) => ({ name, given }))))
     .digest('base64url')
-
-/** JSON with the members of every object in order: equal values have equal texts. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort()) : part,
-  )
-}

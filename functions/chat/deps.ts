@@ -10,7 +10,7 @@ import { type ChatLimits, chatLimits } from './limits.ts'
 import { createModel } from './model.ts'
 
 /** @throws EnvError */
-export function makeChatDeps(env: Env, deps: Deps, limits: ChatLimits = chatLimits): ChatDeps {
+export function makeChatDeps(env: Env, deps: Deps, limits: ChatLimits = chatLimits): ChatDeps & Deps {
   const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseUrl, OPENAI_MODEL: model, CHAT_TOKENS_PER_DAY: perDay } = env
   return {
     ...deps,

@@ -22,8 +22,6 @@ export const chatLimits = {
   repeats: 3,
   /** Characters of one call's arguments. */
   arguments: 16_000,
-  /** Characters of one result, as the model and the conversation's rows get it. */
-  result: 12_000,
   /** Tokens the model may answer with, a turn. */
   outputTokens: 4_096,
   /** Bytes of text that are kept of one answer: a server need not keep to its limit of tokens. */

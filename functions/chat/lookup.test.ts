@@ -1,12 +1,13 @@
 // A database that does not answer is a failure, and never “I do not know that todo”.
 import { afterAll, describe, expect, it } from 'vitest'
+import type { UserContext } from '../../shared/core/context.ts'
 import { asAppError } from '../../shared/core/failure.ts'
-import type { UserContext } from '../../shared/core/operation.ts'
 import { contextOf, newUser, testDeps } from '../../shared/testing/context.ts'
 import { titlesOf } from './confirm.ts'
 import { findTodo } from './lookup.ts'
 import { createReader } from './rules/reader.ts'
-import { type Said, type Scene, targetsOf } from './rules/run.ts'
+import { targetsOf } from './rules/run.ts'
+import type { Said, Scene } from './rules/types.ts'
 import { ChatState } from './state.ts'
 
 const world = testDeps()

@@ -1,6 +1,6 @@
 // Todos by the ids that a conversation remembers. One may be deleted by now, which is no failure; every other error is.
+import type { UserContext } from '../../shared/core/context.ts'
 import { AppError } from '../../shared/core/errors.ts'
-import type { UserContext } from '../../shared/core/operation.ts'
 import type { Todo } from '../../shared/todos/schema.ts'
 import { getTodo } from '../../shared/todos/todos.ts'
 

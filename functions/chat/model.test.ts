@@ -1,29 +1,24 @@
 // The model's client against servers that send too much, never end, or point elsewhere: over real HTTP.
 import { once } from 'node:events'
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startServer } from '../../shared/testing/http-server.ts'
 import { chatLimits } from './limits.ts'
 import { createModel, type Question } from './model.ts'
 
 const limits = { ...chatLimits, retryPause: 1 }
 
 /** A model's server that answers with `listener`; `closed` resolves when the connection of a request is gone. */
-async function startServer(listener: RequestListener) {
+async function startModelServer(listener: RequestListener) {
   const gone = Promise.withResolvers<void>()
   let requests = 0
-  const server = createServer((request, response) => {
+  const { url, stop } = await startServer((request, response) => {
     requests++
     response.on('close', () => gone.resolve()).on('error', () => {})
     listener(request, response)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
   })
-  const address = server.address()
-  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  onTestFinished(stop)
   return { url, closed: gone.promise, requests: () => requests }
 }
 
@@ -62,7 +57,7 @@ describe('a long answer', () => {
     ['in one delta', [1_000_000]],
     ['in many deltas', Array<number>(1_000).fill(1_000)],
   ])('is cut at the limit of bytes before it is kept or shown, %s', async (_, lengths) => {
-    const { url } = await startServer((_request, response) => {
+    const { url } = await startModelServer((_request, response) => {
       events(response)
       for (const length of lengths) response.write(chunk({ content: '€'.repeat(length / 3) }))
       response.end(chunk({}, 'stop'))
@@ -76,14 +71,14 @@ describe('a long answer', () => {
   })
 
   it('is cut without a stream, too', async () => {
-    const { url } = await startServer((_request, response) => {
+    const { url } = await startModelServer((_request, response) => {
       json(response).end(JSON.stringify({ choices: [{ message: { content: '€'.repeat(500_000) } }] }))
     })
     expect(Buffer.byteLength((await askAt(url)).text)).toBeLessThanOrEqual(limits.answerBytes)
   })
 
   it('keeps no more of a call than its limits, which is enough to refuse it', async () => {
-    const { url } = await startServer((_request, response) => {
+    const { url } = await startModelServer((_request, response) => {
       events(response)
       for (let index = 0; index < 200; index++) {
         const call = { index, id: 'i'.repeat(5_000), function: { name: 'n'.repeat(5_000), arguments: '' } }
@@ -108,7 +103,7 @@ describe('a body without an end', () => {
     ['of an error', (response: ServerResponse) => response.writeHead(400, { 'content-type': 'application/json' }), undefined],
   ])('%s is read up to the limit; then the request is aborted', async (_, begin, onText) => {
     const sent = Promise.withResolvers<number>()
-    const { url, closed, requests } = await startServer((_request, response) => {
+    const { url, closed, requests } = await startModelServer((_request, response) => {
       begin(response)
       sent.resolve(flood(response, ' '.repeat(64 * 1024)))
     })
@@ -127,7 +122,7 @@ describe('a server that sends a byte now and then', () => {
     ['of a stream', (response: ServerResponse) => void events(response).write('data: '), () => {}],
     ['of an error', (response: ServerResponse) => void response.writeHead(500).write('x'), undefined],
   ])('%s is hung up on when the time is up', async (_, begin, onText) => {
-    const { url, closed, requests } = await startServer((_request, response) => {
+    const { url, closed, requests } = await startModelServer((_request, response) => {
       begin(response)
       void drip(response, (piece) => (response.headersSent ? response.write(piece) : response.socket?.write(piece)))
     })
@@ -139,8 +134,8 @@ describe('a server that sends a byte now and then', () => {
 })
 
 it.each([301, 302, 307, 308])('does not follow a redirect with status %i: the key and the words stay here', async (status) => {
-  const elsewhere = await startServer((_request, response) => json(response).end('{}'))
-  const { url, requests } = await startServer((_request, response) => response.writeHead(status, { location: elsewhere.url }).end())
+  const elsewhere = await startModelServer((_request, response) => json(response).end('{}'))
+  const { url, requests } = await startModelServer((_request, response) => response.writeHead(status, { location: elsewhere.url }).end())
   await expect(askAt(url)).rejects.toMatchObject({ kind: 'bad_gateway', message: expect.stringContaining('OPENAI_BASE_URL') })
   expect(elsewhere.requests()).toBe(0)
   expect(requests()).toBe(1)

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { StoredCall } from '../../shared/conversations/conversations.ts'
 import type { Journal } from '../../shared/conversations/journal.ts'
-import type { UserContext } from '../../shared/core/operation.ts'
+import type { UserContext } from '../../shared/core/context.ts'
 import { chatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
 import { outcomeOf } from './told.ts'

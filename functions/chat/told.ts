@@ -19,7 +19,7 @@ export function outcomeOf(result: unknown): Outcome | undefined {
 }
 
 /** The titles of the todos in results, by id. */
-export function titlesIn(calls: readonly StoredCall[]): Map<string, string> {
+function titlesIn(calls: readonly StoredCall[]): Map<string, string> {
   const titles = new Map<string, string>()
   for (const { result } of calls) {
     const listed: unknown = result !== null && typeof result === 'object' && 'todos' in result ? result.todos : undefined

@@ -1,11 +1,10 @@
 // What Knative Eventing calls once a minute, and where the events of the whole API are described.
-import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { createApp } from '../../shared/http/app.ts'
 import { serves } from '../../shared/openapi/route.ts'
+import type { ProcessDeps } from '../../shared/runtime/deps.ts'
 import { todoEvents } from '../../shared/todos/events.ts'
 import { Swept, sweep } from './sweep.ts'
 import { tick } from './tick.ts'
-
-export type EventsApp = ReturnType<typeof eventsApp>
 
 const operation = {
   name: 'sweep',
@@ -14,7 +13,7 @@ const operation = {
   output: Swept,
 }
 
-export function eventsApp(deps: AppDeps) {
+export function eventsApp(deps: ProcessDeps) {
   const about = 'What changes tell the world, and the sweep that delivers what was left over.'
   return createApp({ name: 'events', about, maxBody: 64 * 1024, tells: todoEvents }, deps).post('/', serves(operation), tick(), async (c) =>
     c.json(await sweep(deps)),

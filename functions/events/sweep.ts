@@ -1,7 +1,7 @@
 // What a tick is for: delivering what a replica that vanished has left, removing what was given up long ago, and saying how it stands.
 import { z } from 'zod'
 import { outboxHealth, pruneOutbox } from '../../shared/events/outbox.ts'
-import type { AppDeps } from '../../shared/http/app.ts'
+import type { ProcessDeps } from '../../shared/runtime/deps.ts'
 
 /** Milliseconds. */
 export const sweepLimits = {
@@ -24,7 +24,7 @@ export const Swept = z
 export type Swept = z.output<typeof Swept>
 
 /** Safe to run any number of times at once. The log has what it found, for an operator's alerts. */
-export async function sweep({ db, delivery, log }: AppDeps, { time, keepDead } = sweepLimits): Promise<Swept> {
+export async function sweep({ db, delivery, log }: ProcessDeps, { time, keepDead } = sweepLimits): Promise<Swept> {
   const { sent, failed } = (await delivery?.sweep(time)) ?? { sent: 0, failed: 0 }
   const pruned = await pruneOutbox(db, keepDead)
   const swept = { sink: delivery !== undefined, sent, failed, pruned, ...(await outboxHealth(db)) }

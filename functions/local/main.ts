@@ -7,36 +7,20 @@ import { migrate } from '@todo/prisma/migrate'
 import { demo, seed } from '@todo/prisma/seed'
 import { Hono } from 'hono'
 import type { Send } from '../../shared/events/sink.ts'
-import { type AnyApp, createApp } from '../../shared/http/app.ts'
+import { createApp } from '../../shared/http/app.ts'
 import { type Deps, deliveryTo, makeDeps } from '../../shared/runtime/deps.ts'
 import { databaseOptions, type Env, readEnv } from '../../shared/runtime/env.ts'
 import { jsonLog } from '../../shared/runtime/log.ts'
 import { assertFree, endWith, frontOf, onStop, serve } from '../../shared/runtime/serve.ts'
-import { authApp } from '../auth/app.ts'
-import { makeAuthDeps } from '../auth/deps.ts'
-import { chatApp } from '../chat/app.ts'
-import { makeChatDeps } from '../chat/deps.ts'
-import { eventsApp } from '../events/app.ts'
-import { mcpApp } from '../mcp/app.ts'
-import { makeMcpDeps } from '../mcp/deps.ts'
-import { todosApp } from '../todos/app.ts'
-import { usersApp } from '../users/app.ts'
+import { createApps } from './apps.ts'
 import { docsApp } from './docs.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 /** Every function's app behind one `fetch`: each request goes to the function that a cluster's ingress would choose. */
 export function localApp(env: Env, deps: Deps) {
-  const auth = makeAuthDeps(env, deps)
-  const mcp = makeMcpDeps(env, deps)
-  const functions: AnyApp[] = [
-    authApp(auth),
-    usersApp(deps),
-    todosApp(deps),
-    chatApp(makeChatDeps(env, deps)),
-    mcpApp(mcp),
-    eventsApp(deps),
-  ]
+  const { apps, passwords, sockets } = createApps(env, deps)
+  const functions = Object.values(apps)
   const front = createApp({ name: 'local', describes: functions }, deps)
   const router = new Hono()
   // Whoever opens the address in a browser wants to see something.
@@ -47,7 +31,7 @@ export function localApp(env: Env, deps: Deps) {
   }
   router.route('/', docsApp())
   router.all('*', (c) => front.fetch(c.req.raw, c.env))
-  return { app: router, functions, passwords: auth.passwords, sockets: mcp.sockets }
+  return { app: router, functions, passwords, sockets }
 }
 
 /** Where events go without a K_SINK: into the log, for whoever looks on. */

@@ -3,10 +3,11 @@ import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
 import type { UserRate } from '../../shared/accounts/user-rates.ts'
 import { AppError } from '../../shared/core/errors.ts'
-import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
 import { readBody } from '../../shared/http/body-limit.ts'
 import { traceparentOf } from '../../shared/http/trace.ts'
+import type { AppDeps } from '../../shared/http/types.ts'
 import { isUpgrade, takeUpgrade } from '../../shared/http/upgrade.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import { annotate, serves } from '../../shared/openapi/route.ts'
@@ -31,7 +32,6 @@ export type McpDeps = AppDeps & {
   authorizationServer?: string | undefined
   limits?: SocketLimits
 }
-export type McpApp = ReturnType<typeof mcpApp>
 
 const Message = z
   .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int(), z.null()]).optional() })

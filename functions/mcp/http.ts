@@ -1,7 +1,7 @@
 // MCP over HTTP ("Streamable HTTP"), without sessions: each POST has a server of its own, so that any replica answers any of them.
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
-import type { UserContext } from '../../shared/core/operation.ts'
-import type { Log } from '../../shared/runtime/log.ts'
+import type { UserContext } from '../../shared/core/context.ts'
+import type { Log } from '../../shared/core/log.ts'
 import { parseMessage, readMessage } from './messages.ts'
 import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 

@@ -1,11 +1,11 @@
 // Two things people ask for again and again, as prompts that bring the todos along.
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { GetPromptResult } from '@modelcontextprotocol/sdk/types.js'
-import type { UserContext } from '../../shared/core/operation.ts'
+import type { UserContext } from '../../shared/core/context.ts'
 import { CalendarDate, ListTodos } from '../../shared/todos/schema.ts'
 import { listTodos } from '../../shared/todos/todos.ts'
+import type { Guard } from './guard.ts'
 import { asResource, dayOf, dueBy, todayOf } from './resources.ts'
-import type { Guard } from './server.ts'
 
 const SHOWN = 30
 const WEEK = 7 * 86_400_000

@@ -2,14 +2,14 @@
 import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { ReadResourceResult } from '@modelcontextprotocol/sdk/types.js'
 import { wallClock, zoneOf } from '../../shared/core/calendar.ts'
+import type { UserContext } from '../../shared/core/context.ts'
 import { AppError } from '../../shared/core/errors.ts'
-import type { UserContext } from '../../shared/core/operation.ts'
 import { oneLine } from '../../shared/core/text.ts'
 import { ListTodos, TodoRef } from '../../shared/todos/schema.ts'
 import { getTodo, listTodos } from '../../shared/todos/todos.ts'
-import type { Guard } from './server.ts'
+import type { Guard } from './guard.ts'
 
-export const TODAY = 'todo://today'
+const TODAY = 'todo://today'
 const ITEM = 'todo://items/'
 /** Suggestions, and todos that are listed by name. */
 const FEW = 20

@@ -13,12 +13,14 @@ import {
   McpError,
   type Tool as McpTool,
 } from '@modelcontextprotocol/sdk/types.js'
+import type { Actor } from '../../shared/core/actor.ts'
+import type { UserContext } from '../../shared/core/context.ts'
 import { asAppError } from '../../shared/core/failure.ts'
-import type { Actor, UserContext } from '../../shared/core/operation.ts'
+import { asInvalid } from '../../shared/core/invalid.ts'
+import { errorFields, type Log } from '../../shared/core/log.ts'
 import { VERSION } from '../../shared/core/version.ts'
-import { asInvalid } from '../../shared/http/validate.ts'
-import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import { inputSchemaOf, outputSchemaOf, type Tool, toolNamed, toolsFor, withModelDefaults } from '../../shared/todos/tools.ts'
+import { createGuard } from './guard.ts'
 import { CallTool } from './messages.ts'
 import { registerPrompts } from './prompts.ts'
 import { registerResources } from './resources.ts'
@@ -46,8 +48,8 @@ export function createMcpServer(ctx: UserContext, log: Log): McpServer {
   server.registerCapabilities({ tools: {} })
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: toolsFor(ctx.actor).map(described) }))
   server.setRequestHandler(CallTool, ({ params }) => callTool(ctx, log, params.name, params.arguments))
-  registerResources(mcp, ctx, guard(ctx, log))
-  registerPrompts(mcp, ctx, guard(ctx, log))
+  registerResources(mcp, ctx, createGuard(ctx, log))
+  registerPrompts(mcp, ctx, createGuard(ctx, log))
   // The SDK declares `listChanged` for both, but no such notification is ever sent.
   server.registerCapabilities({ resources: { listChanged: undefined }, prompts: { listChanged: undefined } })
   // A call is one short statement that cannot be taken back: it is answered all the same, which a client that gave it up ignores
@@ -124,33 +126,5 @@ async function callTool(ctx: UserContext, log: Log, name: string, given: Record<
     if (failure.kind === 'internal' || failure.kind === 'unavailable') log('error', 'call', { ...fields, ...errorFields(error) })
     else log('info', 'call', fields)
     return { content: [{ type: 'text', text: failureInWords(failure, call.call_id) }], isError: true }
-  }
-}
-
-/** "Resource not found", as the MCP specification numbers it. */
-const RESOURCE_NOT_FOUND = -32002
-export type Guard = <T>(run: () => Promise<T>) => Promise<T>
-
-/** Runs what is not a tool: a failure becomes a protocol error, and one that nobody foresaw tells nothing but where the log has it. */
-function guard(ctx: UserContext, log: Log): Guard {
-  return async (run) => {
-    try {
-      return await run()
-    } catch (error) {
-      const failure = asAppError(error)
-      const reference = randomUUID()
-      if (failure.kind === 'internal' || failure.kind === 'unavailable') {
-        log('error', 'call', {
-          function: 'mcp',
-          call_id: reference,
-          user_id: ctx.actor.userId,
-          failed: failure.kind,
-          ...errorFields(error),
-        })
-      }
-      if (failure.kind === 'not_found') throw new McpError(RESOURCE_NOT_FOUND, failure.message)
-      if (failure.kind === 'invalid') throw new McpError(ErrorCode.InvalidParams, failure.message)
-      throw new McpError(ErrorCode.InternalError, failureInWords(failure, reference))
-    }
   }
 }

@@ -1,7 +1,7 @@
 // Where a client that opens a socket may put its token: browsers can set no header, some clients nothing but a URL.
 import type { Context } from 'hono'
+import type { Actor } from '../../shared/core/actor.ts'
 import { AppError } from '../../shared/core/errors.ts'
-import type { Actor } from '../../shared/core/operation.ts'
 import { bearerToken } from '../../shared/http/authenticate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import type { Tickets } from './tickets.ts'

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { contextOf, newUser, type TestUser } from '../../shared/testing/context.ts'
+import { listen } from '../../shared/testing/http-server.ts'
 import { ListTodos } from '../../shared/todos/schema.ts'
 import { createTodo, listTodos } from '../../shared/todos/todos.ts'
 import { socketLimits } from './limits.ts'
@@ -316,9 +317,8 @@ describe('messages of the predecessor', () => {
 
 describe('the transport', () => {
   it('listens at once, hands on nothing before start, and says once that it is closed', async () => {
-    const http = createServer().listen(0, '127.0.0.1')
-    await once(http, 'listening')
-    const { port } = http.address() as AddressInfo
+    const http = createServer()
+    const { port, stop } = await listen(http)
     const sockets = new WebSocketServer({ server: http })
     const client = openSocket(`ws://127.0.0.1:${port}`)
     const [socket] = await once(sockets, 'connection')
@@ -349,6 +349,6 @@ describe('the transport', () => {
     await expect(transport.send({ jsonrpc: '2.0', id: 1, result: {} })).rejects.toThrow()
     client.socket.terminate()
     sockets.close()
-    http.close()
+    await stop()
   })
 })

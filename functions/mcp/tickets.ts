@@ -4,8 +4,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type Db, instant } from '@todo/prisma'
 import { z } from 'zod'
 import type { UserRate } from '../../shared/accounts/user-rates.ts'
+import type { Actor } from '../../shared/core/actor.ts'
 import { AppError } from '../../shared/core/errors.ts'
-import type { Actor } from '../../shared/core/operation.ts'
 
 /** Seconds. */
 const LIFETIME = 30

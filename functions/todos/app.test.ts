@@ -1,6 +1,6 @@
 // The HTTP contract of todos: status, headers, problems, someone else's data. What the operations do has its tests beside them.
 import { afterAll, describe, expect, it } from 'vitest'
-import { Problem } from '../../shared/http/problem.ts'
+import { Problem } from '../../shared/openapi/problems.ts'
 import { answer, newUser, testDeps } from '../../shared/testing/context.ts'
 import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 import { todosApp } from './app.ts'

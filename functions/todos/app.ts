@@ -1,7 +1,8 @@
 // The HTTP face of todos: validate, call the operation, answer.
 import type { Context } from 'hono'
-import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { createApp } from '../../shared/http/app.ts'
 import { owner } from '../../shared/http/authenticate.ts'
+import type { AppDeps } from '../../shared/http/types.ts'
 import { body, path, query } from '../../shared/http/validate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import { serves } from '../../shared/openapi/route.ts'

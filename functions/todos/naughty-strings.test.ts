@@ -1,7 +1,7 @@
 // The Big List of Naughty Strings through every text that a todo has: kept byte for byte or refused, and never a 5xx.
 import naughty from 'big-list-of-naughty-strings/blns.json' with { type: 'json' }
 import { afterAll, describe, expect, it } from 'vitest'
-import { Problem } from '../../shared/http/problem.ts'
+import { Problem } from '../../shared/openapi/problems.ts'
 import { answer, newUser, testDeps } from '../../shared/testing/context.ts'
 import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 import { todosApp } from './app.ts'

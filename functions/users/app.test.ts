@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { Problem } from '../../shared/http/problem.ts'
+import { Problem } from '../../shared/openapi/problems.ts'
 import { answer, newUser, testDeps } from '../../shared/testing/context.ts'
 import { usersApp } from './app.ts'
 

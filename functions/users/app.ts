@@ -1,8 +1,9 @@
 // The HTTP face of the caller's own account.
 
 import { getProfile } from '../../shared/accounts/users.ts'
-import { type AppDeps, createApp } from '../../shared/http/app.ts'
+import { createApp } from '../../shared/http/app.ts'
 import { signedIn } from '../../shared/http/authenticate.ts'
+import type { AppDeps } from '../../shared/http/types.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
 import { serves } from '../../shared/openapi/route.ts'
 

@@ -4,28 +4,15 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { authApp } from '../../functions/auth/app.ts'
-import { makeAuthDeps } from '../../functions/auth/deps.ts'
-import { chatApp } from '../../functions/chat/app.ts'
-import { makeChatDeps } from '../../functions/chat/deps.ts'
-import { mcpApp } from '../../functions/mcp/app.ts'
-import { makeMcpDeps } from '../../functions/mcp/deps.ts'
-import { todosApp } from '../../functions/todos/app.ts'
-import { usersApp } from '../../functions/users/app.ts'
-import type { AnyApp } from '../../shared/http/app.ts'
+import { createApps } from '../../functions/local/apps.ts'
 import { describedRoutes } from '../../shared/openapi/openapi.ts'
 import { testDeps } from '../../shared/testing/context.ts'
 
 const { deps, env } = testDeps()
 afterAll(() => deps.db.$disconnect())
 
-const APPS: Record<string, AnyApp> = {
-  auth: authApp(makeAuthDeps(env, deps)),
-  chat: chatApp(makeChatDeps(env, deps)),
-  mcp: mcpApp(makeMcpDeps(env, deps)),
-  todos: todosApp(deps),
-  users: usersApp(deps),
-}
+// The events function has no path on the one host.
+const { events: _, ...apps } = createApps(env, deps).apps
 /** What each function answers for itself, at its own host. */
 const OWN = /^\/(health\/|openapi\.json$)/
 
@@ -45,7 +32,7 @@ function functionFor(url: string): string | undefined {
 const example = (route: string) => route.replaceAll(/:(\w+)/g, '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4')
 
 describe('the one host', () => {
-  const owned = Object.entries(APPS).flatMap(([name, app]) => describedRoutes(app).map(({ path: route }) => ({ name, route })))
+  const owned = Object.entries(apps).flatMap(([name, app]) => describedRoutes(app).map(({ path: route }) => ({ name, route })))
 
   it.each(owned.filter(({ route }) => !OWN.test(route)))('sends $route to $name', ({ name, route }) => {
     expect(functionFor(example(route))).toBe(name)
@@ -57,7 +44,7 @@ describe('the one host', () => {
   })
 
   it('names functions and paths that there are', () => {
-    expect(Object.keys(routes).toSorted()).toEqual(Object.keys(APPS).toSorted())
+    expect(Object.keys(routes).toSorted()).toEqual(Object.keys(apps).toSorted())
     for (const [name, { exact }] of Object.entries(routes)) {
       for (const url of exact) expect(owned).toContainEqual({ name, route: url })
     }

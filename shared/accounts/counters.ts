@@ -29,8 +29,6 @@ const SWEEP = {
   rows: 10_000,
 }
 
-export type Counters = ReturnType<typeof createCounters>
-
 export function createCounters(db: Db, clock: () => Date) {
   let counted = 0
 

@@ -1,13 +1,11 @@
 // Quotas: how much a user may have. Triggers count in `user_counters` and refuse a change that would exceed the limit, so that of many
 // changes at once exactly as many pass as fit. The limit is a setting of this process, so the statement carries it to the trigger.
 import { Prisma } from '@todo/prisma'
+import type { Quotas } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { constraintOf } from '../core/failure.ts'
 
 const { sql } = Prisma
-
-/** How much one user may have of each. */
-export type Quotas = { openTodos: number; conversations: number }
 
 /** As the triggers know a quota: the setting `todo.<name>`, and the constraint `user_counters_<name>` that a refusal names. */
 const NAMES = { openTodos: 'open_todos', conversations: 'conversations' } as const satisfies Record<keyof Quotas, string>

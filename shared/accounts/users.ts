@@ -1,9 +1,10 @@
 // Accounts: our own, and those that a foreign issuer vouches for.
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
+import type { Context, UserContext } from '../core/context.ts'
 import { AppError, invalid } from '../core/errors.ts'
 import { constraintOf } from '../core/failure.ts'
-import { type Context, operation, type UserContext } from '../core/operation.ts'
+import { operation } from '../core/operation.ts'
 import { text, verbatim } from '../core/text.ts'
 
 /** What registering and logging in need besides the database. */
@@ -152,7 +153,7 @@ export const validateToken = operation(
  * Gives a foreign issuer's user the row that their data hangs on. Safe to call twice, and at once.
  * @throws AppError `unauthenticated` when the account was ours and is gone, or belongs to another issuer.
  */
-export async function provisionUser(ctx: UserContext): Promise<Row> {
+async function provisionUser(ctx: UserContext): Promise<Row> {
   const { db, actor, clock } = ctx
   const gone = () => new AppError('unauthenticated', 'This account no longer exists.')
   if (actor.issuer === null) throw gone()

@@ -1,11 +1,13 @@
-// A tool's result as short as it can be told: a model pays for every character, and a conversation's row keeps it.
-import { chatLimits } from '../../functions/chat/limits.ts'
+// A tool's result, shortened: a model pays for every character, and a conversation's row stores it.
+
+/** Characters of a result, as models and the conversations' rows get it. */
+const RESULT_LENGTH = 12_000
 
 /** Fields that say nothing to whoever asked: whose it is, and when its row was written. */
 const SILENT = new Set(['user_id', 'created_at', 'updated_at'])
 
 /** The value without silent and empty fields; one that is still too long becomes the beginning of its JSON. */
-export function brief(value: unknown, limit = chatLimits.result): unknown {
+export function brief(value: unknown, limit = RESULT_LENGTH): unknown {
   const short = withoutEmpty(value)
   const text = JSON.stringify(short) ?? 'null'
   return text.length <= limit ? short : `${text.slice(0, limit)} … (cut here: ask for less at a time, with a filter or a limit)`

@@ -1,9 +1,10 @@
 // Conversations as their owner sees them. What writes them is the chat function's own business (shared/conversations/journal.ts).
 import { instant, Prisma } from '@todo/prisma'
 import { z } from 'zod'
+import type { UserContext } from '../core/context.ts'
 import { Instant, readCursor, writeCursor } from '../core/cursor.ts'
 import { AppError } from '../core/errors.ts'
-import { operation, type UserContext } from '../core/operation.ts'
+import { operation } from '../core/operation.ts'
 
 const { sql } = Prisma
 
@@ -68,7 +69,7 @@ export const Conversation = z
     },
   })
 
-export const DeletedConversation = z
+const DeletedConversation = z
   .strictObject({ success: z.literal(true), message: z.string() })
   .meta({ example: { success: true, message: 'Conversation deleted successfully' } })
 

@@ -1,8 +1,8 @@
 // A conversation while a request writes to it: rows in PostgreSQL, so that any replica continues it.
 import { instant, Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
+import type { UserContext } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
-import type { UserContext } from '../core/operation.ts'
 import { brief } from './brief.ts'
 import { type StoredCall, storedCalls } from './conversations.ts'
 import { type Lease, leaseEnd } from './lease.ts'

@@ -2,8 +2,8 @@
 // session while a model thinks, and transaction poolers break it. A crashed request loses its lease; every write checks that it holds it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Prisma } from '@todo/prisma'
-import type { UserContext } from '../core/operation.ts'
-import { errorFields, type Log } from '../runtime/log.ts'
+import type { UserContext } from '../core/context.ts'
+import { errorFields, type Log } from '../core/log.ts'
 
 const { sql } = Prisma
 

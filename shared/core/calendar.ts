@@ -1,5 +1,5 @@
 // The time zone that a user's "tomorrow at nine" is meant in.
-import type { UserContext } from './operation.ts'
+import type { UserContext } from './context.ts'
 
 /** `known` is false for UTC, which is nobody's choice then. */
 export type Zone = { name: string; known: boolean }

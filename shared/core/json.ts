@@ -61,3 +61,10 @@ function endOfString(text: string, begin: number): number {
   }
   return text.length
 }
+
+/** JSON with the members of every object sorted by name: equal values have equal texts. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort()) : part,
+  )
+}

@@ -2,7 +2,8 @@
 // A process that has nothing to deliver does nothing here: no timer runs unless an event is known to wait.
 import { setImmediate } from 'node:timers/promises'
 import type { Db } from '@todo/prisma'
-import { makeOutbox, type Nudge, type OutboxEvent, type Outcome, type Run } from './outbox.ts'
+import type { Nudge } from '../core/context.ts'
+import { makeOutbox, type OutboxEvent, type Outcome, type Run } from './outbox.ts'
 import type { Send } from './sink.ts'
 
 /** Times in milliseconds. */

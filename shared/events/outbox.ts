@@ -5,9 +5,6 @@ import { v7 as uuidv7 } from 'uuid'
 
 const { sql } = Prisma
 
-/** What a context carries of the delivery: a change that was made tells it that there is something to deliver. */
-export type Nudge = { nudge(): void }
-
 export type OutboxEvent = {
   id: string
   /** Ascending in the order of the changes of one subject. */

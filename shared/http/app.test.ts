@@ -1,13 +1,13 @@
 // What every function does the same way: problems, ids, traces, the log line, the rules for browsers.
-import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AppError, type ErrorKind } from '../core/errors.ts'
+import { Problem, problemKinds } from '../openapi/problems.ts'
 import { answer, testDeps } from '../testing/context.ts'
+import { listen } from '../testing/http-server.ts'
 import { createApp } from './app.ts'
 import { signedIn } from './authenticate.ts'
-import { Problem, problemKinds } from './problem.ts'
 import { body } from './validate.ts'
 
 const { deps, lines } = testDeps()
@@ -40,10 +40,8 @@ async function ask(path: string, init: RequestInit = {}) {
 describe('readiness', () => {
   it('costs a database that is slow to answer one connection, however often it is asked for', async () => {
     const connections: Socket[] = []
-    const silent = createServer((socket) => connections.push(socket.on('error', () => {}))).listen(0, '127.0.0.1')
-    await once(silent, 'listening')
-    const address = silent.address()
-    const port = typeof address === 'object' ? address?.port : undefined
+    const silent = createServer((socket) => connections.push(socket.on('error', () => {})))
+    const { port, stop } = await listen(silent)
     const slow = testDeps({ DATABASE_URL: `postgresql://any:any@127.0.0.1:${port}/any` }).deps
     const { request } = createApp({ name: 'slow' }, slow)
     const probes = Array.from({ length: 20 }, () => request('/health/ready'))
@@ -56,7 +54,7 @@ describe('readiness', () => {
     await expect.poll(() => connections.length, { interval: 10 }).toBe(2)
     connections[1]?.destroy()
     expect((await again).status).toBe(503)
-    silent.close()
+    await stop()
     await slow.db.$disconnect()
   })
 })

@@ -1,44 +1,17 @@
 // The app factory: what every function does the same way, so that its own file holds nothing but routes.
-import type { Db } from '@todo/prisma'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from 'zod'
-import type { Quotas } from '../accounts/quotas.ts'
 import { AppError } from '../core/errors.ts'
 import { asAppError } from '../core/failure.ts'
-import type { Delivery } from '../events/delivery.ts'
-import { methodsOf } from '../openapi/methods.ts'
 import { annotate, type EventSpec, serves } from '../openapi/route.ts'
-import type { Log } from '../runtime/log.ts'
 import { limitBody } from './body-limit.ts'
-import { type CorsOrigins, responseHeaders } from './headers.ts'
+import { responseHeaders } from './headers.ts'
+import { methodsOf } from './methods.ts'
 import { problem } from './problem.ts'
 import { createReadiness } from './readiness.ts'
 import { describeRequest } from './request.ts'
-import type { RequestSpan, Trace, Tracing } from './trace.ts'
-import type { UserLanes } from './user-lanes.ts'
-
-export type AppEnv = { Variables: { requestId: string; trace: Trace; span?: RequestSpan; userId?: string } }
-
-/** An app, whatever its routes are typed as. */
-export type AnyApp = Pick<Hono<AppEnv>, 'fetch' | 'routes'>
-
-/** What every function needs of the world. */
-export type AppDeps = {
-  db: Db
-  clock: () => Date
-  log: Log
-  corsOrigins: CorsOrigins
-  /** The origin that callers know. Without it an app only knows the one that a request names. */
-  publicUrl: string | undefined
-  /** How many requests of one user run and wait in this process. */
-  lanes: UserLanes
-  /** Takes events to their sink, where there is one. */
-  delivery: Delivery | undefined
-  quotas: Quotas
-  /** Tells a collector of requests, where there is one. */
-  tracing: Promise<Tracing | undefined> | undefined
-}
+import type { AnyApp, AppDeps, AppEnv } from './types.ts'
 
 export type AppOptions = {
   /** The function's name, in the log and in the API description. */

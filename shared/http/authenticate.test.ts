@@ -1,11 +1,11 @@
 // One user's share of a process over real HTTP: what counts as running, and when a place is free again.
 import { afterAll, afterEach, expect, it } from 'vitest'
 import { describedRoutes } from '../openapi/openapi.ts'
+import { Problem } from '../openapi/problems.ts'
 import { type Serving, serve } from '../runtime/serve.ts'
 import { answer, newUser, type TestUser, testDeps } from '../testing/context.ts'
 import { createApp } from './app.ts'
 import { owner, signedIn } from './authenticate.ts'
-import { Problem } from './problem.ts'
 
 const world = testDeps({ USER_MAX_RUNNING: '1', USER_MAX_WAITING: '1' })
 let serving: Serving | undefined

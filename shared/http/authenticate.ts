@@ -2,14 +2,15 @@
 // process.
 import type { Context, Next } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import { ME } from '../core/actor.ts'
+import type { UserContext } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
-import { ME, type UserContext } from '../core/operation.ts'
 import type { VerifyToken } from '../identity/issuers.ts'
 import { annotate } from '../openapi/route.ts'
 import { slotOf } from './admission.ts'
-import type { AppEnv } from './app.ts'
 import { outgoingOf } from './node-env.ts'
 import { traceparentOf } from './trace.ts'
+import type { AppEnv } from './types.ts'
 import type { UserLanes } from './user-lanes.ts'
 
 export type SignedIn = { Variables: { ctx: UserContext } }

@@ -64,6 +64,6 @@ async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
 const tooLarge = (max: number) => new AppError('too_large', `A body may have ${max} bytes at the most.`)
 
 /** What reading a body throws when its sender goes away before its end. */
-export function endedEarly(cause: unknown): never {
+function endedEarly(cause: unknown): never {
   throw new AppError('malformed', 'The body ended before it was complete.', { cause })
 }

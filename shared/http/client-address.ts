@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import ipaddr from 'ipaddr.js'
-import type { Log } from '../runtime/log.ts'
+import type { Log } from '../core/log.ts'
 
 /** Which proxies wrote the end of X-Forwarded-For. */
 export type TrustedProxies =

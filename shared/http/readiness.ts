@@ -1,7 +1,7 @@
 // What /health/ready answers: whether this process can work with its database. The reason it cannot is in the log, once.
 import { createReadinessCheck, type Db, type Readiness } from '@todo/prisma'
 import { asAppError, databaseUnavailable } from '../core/failure.ts'
-import { errorFields, type Log, type LogFields } from '../runtime/log.ts'
+import { errorFields, type Log, type LogFields } from '../core/log.ts'
 
 /**
  * One statement for all who ask at the same time: Knative asks every 50 ms until it hears yes, and a database that is slow to wake up would

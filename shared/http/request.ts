@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import { errorFields, type Log } from '../runtime/log.ts'
-import type { AppEnv } from './app.ts'
+import { errorFields, type Log } from '../core/log.ts'
 import { continueTrace, type Tracing } from './trace.ts'
+import type { AppEnv } from './types.ts'
 import { isUpgraded } from './upgrade.ts'
 
 /** What a caller may choose as an id: it ends up in logs and headers. */

@@ -3,7 +3,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Context } from 'hono'
-import type { Fetch } from '../runtime/front.ts'
+import type { Fetch } from './types.ts'
 
 /** Connections that outlive the requests they began as. */
 export type Sockets = {

@@ -3,9 +3,10 @@ import type { Hono } from 'hono'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { text } from '../core/text.ts'
+import { Problem } from '../openapi/problems.ts'
 import { answer, testDeps } from '../testing/context.ts'
-import { type AppEnv, createApp } from './app.ts'
-import { Problem } from './problem.ts'
+import { createApp } from './app.ts'
+import type { AppEnv } from './types.ts'
 import { body, path, query } from './validate.ts'
 
 const { deps } = testDeps()

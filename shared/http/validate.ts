@@ -2,7 +2,8 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { AppError, type Issue } from '../core/errors.ts'
+import { AppError } from '../core/errors.ts'
+import { asInvalid } from '../core/invalid.ts'
 import { jsonLimits, parseJson, TooManyValues } from '../core/json.ts'
 import { annotate } from '../openapi/route.ts'
 import { readBody } from './body-limit.ts'
@@ -74,37 +75,6 @@ function keepText(c: Context, text: string): void {
 function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
   if (result.error) throw asInvalid(result.error)
 }
-
-/** What an answer says of the faults of one input. */
-const LIMITS = {
-  issues: 20,
-  /** Characters of the name of a field, and of a whole pointer. */
-  pointer: 200,
-}
-
-/** What a schema found wrong, as an error that names the first 20 faults; its detail is the first of them. */
-export function asInvalid(error: z.core.$ZodError): AppError {
-  const issues = error.issues.slice(0, LIMITS.issues).flatMap(toIssues).slice(0, LIMITS.issues)
-  const [first] = issues
-  return new AppError('invalid', first ? `${first.pointer.slice(1) || 'The input'} ${first.detail}.` : 'The input is not valid.', {
-    issues,
-  })
-}
-
-function toIssues(issue: z.core.$ZodIssue): Issue[] {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys
-      .slice(0, LIMITS.issues)
-      .map((key) => ({ pointer: pointerTo([...issue.path, key]), detail: 'is not a field known here' }))
-  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
-  return [{ pointer: pointerTo(issue.path), detail: missing ? 'is required' : lowerFirst(issue.message) }]
-}
-
-/** RFC 6901, section 3. A pointer that is too long ends in an ellipsis, and leads nowhere. */
-const pointerTo = (path: PropertyKey[]) =>
-  cut(path.map((key) => `/${cut(String(key)).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''))
-const cut = (text: string) => (text.length <= LIMITS.pointer ? text : `${text.slice(0, LIMITS.pointer).toWellFormed()}…`)
-const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)
 
 /** A query string holds text: where the schema wants a number, text that looks like one is taken as one. Outside, nothing changes. */
 function readingNumbers<S extends z.ZodObject>(schema: S): S {

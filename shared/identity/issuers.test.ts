@@ -1,9 +1,9 @@
 // Tokens as attackers make them: written by hand and really signed, because a library would refuse to make most of them.
 import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { startServer } from '../testing/http-server.ts'
 import { type ForeignIssuer, makeTokenVerifier } from './issuers.ts'
 import { makeTokenIssuer, type OwnIssuer } from './tokens.ts'
 
@@ -36,28 +36,23 @@ const respond =
     response.writeHead(status).end(body)
   }
 const published = { fetched: 0, elsewhere: 0, answer: respond(KEYS) as (response: ServerResponse) => void }
-const server = createServer((request, response) => {
+const server = await startServer((request, response) => {
   if (request.url === '/elsewhere') {
     published.elsewhere++
     return respond(KEYS)(response)
   }
   published.fetched++
   published.answer(response)
-}).listen(0, '127.0.0.1')
-await once(server, 'listening')
-const address = server.address()
+})
 beforeEach(() => {
   published.answer = respond(KEYS)
 })
-afterAll(() => {
-  server.closeAllConnections()
-  server.close()
-})
+afterAll(server.stop)
 
 const foreign: ForeignIssuer = {
   issuer: ISSUER,
   audience: ISSUER,
-  jwksUrl: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/jwks`,
+  jwksUrl: `${server.url}/jwks`,
 }
 const verify = makeTokenVerifier(own, foreign, clock)
 

@@ -2,8 +2,8 @@
 // never tried in turn (RFC 8725, section 3).
 import { decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { z } from 'zod'
+import { type Actor, ME } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
-import { type Actor, ME } from '../core/operation.ts'
 import { text } from '../core/text.ts'
 import { createRemoteKeys } from './remote-keys.ts'
 import { ACCESS_TOKEN_TYPE, type OwnIssuer } from './tokens.ts'

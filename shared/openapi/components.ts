@@ -2,7 +2,7 @@
 // operation first asks for it, and referred to from then on.
 import { z } from 'zod'
 import type { ErrorKind } from '../core/errors.ts'
-import { Problem, problemKinds } from '../http/problem.ts'
+import { Problem, problemKinds } from './problems.ts'
 
 export type Json = { [key: string]: unknown }
 

@@ -1,20 +1,22 @@
 // The API description (OpenAPI 3.1), made from the notes that the routes carry and the schemas that check their inputs.
 import { STATUS_CODES } from 'node:http'
+import type { Hono } from 'hono'
 import { METHOD_NAME_ALL } from 'hono/router'
 import { findTargetHandler } from 'hono/utils/handler'
 import type { ErrorKind } from '../core/errors.ts'
 import { VERSION } from '../core/version.ts'
-import type { AnyApp } from '../http/app.ts'
-import { problemKinds } from '../http/problem.ts'
 import { Components, content, headerRefs, type Json } from './components.ts'
+import { problemKinds } from './problems.ts'
 import { type EventSpec, noteOf, type RouteNote } from './route.ts'
 import { webhooks } from './webhooks.ts'
 
+/** An app as its description needs it. */
+type RoutedApp = Pick<Hono, 'routes'>
 type DescribedRoute = { method: string; path: string; note: RouteNote }
 type Input = NonNullable<RouteNote['inputs']>[number]
 
 /** The routes of an app with the notes of all their middlewares put together. A route that nothing notes has an empty note. */
-export function describedRoutes(app: AnyApp): DescribedRoute[] {
+export function describedRoutes(app: RoutedApp): DescribedRoute[] {
   const routes = new Map<string, DescribedRoute>()
   let common: RouteNote = {}
   for (const { method, path, handler } of app.routes) {
@@ -32,7 +34,7 @@ export function describedRoutes(app: AnyApp): DescribedRoute[] {
 }
 
 /** One document for one app or, locally, for all of them. */
-export function openApi(apps: readonly AnyApp[]): Json {
+export function openApi(apps: readonly RoutedApp[]): Json {
   const components = new Components()
   const paths: Record<string, Json> = {}
   const tags = new Map<string, string>()

@@ -1,17 +1,20 @@
 // From the environment to what the apps are built of: written once, for every `main.ts` and for `local.ts`.
 import { createDb, type Db } from '@todo/prisma'
-import { type DeliveryNews, makeDelivery } from '../events/delivery.ts'
+import { errorFields, type Log } from '../core/log.ts'
+import { type Delivery, type DeliveryNews, makeDelivery } from '../events/delivery.ts'
 import { httpSink, type Send } from '../events/sink.ts'
-import type { AppDeps } from '../http/app.ts'
+import type { AppDeps } from '../http/types.ts'
 import { createUserLanes } from '../http/user-lanes.ts'
 import { makeTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
 import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
-import { createErrorLog, errorFields, jsonLog, type Log } from './log.ts'
+import { createErrorLog, jsonLog } from './log.ts'
 
-export type Deps = AppDeps & { verifyToken: VerifyToken }
+/** The dependencies of a process. Apps only nudge the delivery; the process also sweeps and drains it. */
+export type ProcessDeps = AppDeps & { delivery: Delivery | undefined }
+export type Deps = ProcessDeps & { verifyToken: VerifyToken }
 
 /** What every function needs. Opens no connection yet. @throws StartupError when the database URL may not be used */
-export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
+export function makeAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
   const db = createDb(databaseOptions(env), createErrorLog(log, 'database connection lost'))
   return {
     db,

@@ -8,7 +8,7 @@ const href = (file: string) => JSON.stringify(pathToFileURL(path.join(import.met
 
 function endingWith(error: string) {
   const script = `import { endWith } from ${href('serve.ts')}
-    import { EnvError } from ${href('../env.ts')}
+    import { EnvError } from ${href('env.ts')}
     import { StartupError } from '@todo/prisma/startup-error'
     endWith(${error})`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })

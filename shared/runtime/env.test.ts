@@ -1,10 +1,6 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { connectionConfig } from '@todo/prisma'
 import { describe, expect, it } from 'vitest'
 import { createClientAddress } from '../http/client-address.ts'
-import { testEnvironment } from '../testing/context.ts'
-import { startFunction } from '../testing/process.ts'
 import { databaseOptions, type Env, EnvError, foreignIssuer, ownIssuer, readEnv, variables } from './env.ts'
 
 type Name = keyof typeof variables
@@ -301,41 +297,6 @@ describe('a database', () => {
 
   it('must be named', () => {
     expect(() => databaseOptions(readEnv({}))).toThrow(/^DATABASE_URL: must be set$/)
-  })
-})
-
-describe.concurrent('a process does not start', () => {
-  const refused: [string, string, string][] = Object.entries(TABLE).flatMap(
-    ([
-      name,
-      {
-        refuses: [value],
-      },
-    ]): [string, string, string][] => (value === undefined ? [] : [[name, value, 'todos']]),
-  )
-  it.each([
-    ...refused,
-    ['HOST', '999.0.0.1', 'users'],
-    ['DATABASE_URL', '', 'todos'],
-    ['DATABASE_URL', 'postgresql://todo:hunter2@db.example.com/todo', 'users'],
-    ['BETTER_AUTH_SECRET', '', 'todos'],
-    ['BETTER_AUTH_ISSUER', 'https://app.example.com', 'todos', 'BETTER_AUTH_JWKS_URL'],
-  ])('when %s is %o (%s)', async (name, value, fn, named = name) => {
-    const outcome = await startFunction(fn, testEnvironment({ [name]: value })).catch((error: Error) => error)
-    if (!(outcome instanceof Error)) throw new Error('it listens')
-    expect(outcome.message).toMatch(new RegExp(`^${fn} ended with status 1: ${named}: [^\\n]+$`))
-    expect(outcome.message).not.toContain('hunter2')
-    if (value) showsNothingOf(value, outcome.message)
-  })
-
-  it('when its port is in use', async () => {
-    const holder = createServer().listen(0, '127.0.0.1')
-    await once(holder, 'listening')
-    const address = holder.address()
-    const port = typeof address === 'object' ? String(address?.port) : ''
-    const started = startFunction('todos', testEnvironment({ PORT: port }))
-    await expect(started).rejects.toThrow(new RegExp(`^todos ended with status 1: PORT: ${port} is already in use[^\\n]*$`))
-    holder.close()
   })
 })
 

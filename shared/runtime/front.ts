@@ -2,13 +2,12 @@
 // A refusal passes neither the app nor the adaptor's Request and Response: it must cost a fraction of what an answer costs.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AppError } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
 import { type Admission, keepSlot, overloaded, Slot } from '../http/admission.ts'
 import { bareHeaders, type HeaderOptions } from '../http/headers.ts'
 import { outgoingOf } from '../http/node-env.ts'
 import { problemBody, problemHeaders } from '../http/problem.ts'
-import type { Log } from './log.ts'
-
-export type Fetch = (request: Request, env?: object) => Response | Promise<Response>
+import type { Fetch } from '../http/types.ts'
 
 export type FrontOptions = Partial<HeaderOptions> & {
   /** Without it, every request is let in. */

@@ -1,44 +1,16 @@
-// One JSON line a request, on standard output. No token, password, query string or text of a user is ever in it.
-export type LogFields = Record<string, string | number | boolean | null | undefined>
-export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: LogFields) => void
+// The process's log: one JSON line an entry, on standard output.
+import { errorFields, type Log } from '../core/log.ts'
 
 export const jsonLog: Log = (level, message, fields) => {
   process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`)
 }
 
-/** What an operator needs of an error. Prisma's messages hold SQL and values, so of those only the codes and the place. */
-export function errorFields(error: unknown): LogFields {
-  if (!(error instanceof Error)) return { error: typeof error }
-  const { name, message, stack, cause } = error
-  const code = 'code' in error ? String(error.code) : undefined
-  const fromPrisma = 'clientVersion' in error || name.startsWith('Prisma')
-  const frames = stack
-    ?.split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .slice(0, 8)
-    .map((line) => line.trim())
-    .join(' ')
-  return {
-    error: name,
-    error_code: code,
-    sql_state: fromPrisma ? /Code: `(\w+)`/.exec(message)?.[1] : undefined,
-    error_message: fromPrisma ? undefined : message,
-    error_stack: frames,
-    ...(cause instanceof Error ? causeFields(cause) : {}),
-  }
-}
-
-function causeFields(cause: Error): LogFields {
-  const { error, error_code, sql_state } = errorFields(cause)
-  return { cause: error, cause_code: error_code, cause_sql_state: sql_state }
-}
-
-/** One line a kind of error in this time; milliseconds. */
+/** Between two lines of one kind of error. */
 const REPEAT_MS = 10_000
 
 /**
- * Logs errors that may repeat many times a second. The first of each code (or name) is logged at once; within the next 10 s others of it
- * are counted, and the next line says how many.
+ * Logs errors that may repeat many times a second. The first of each code (or name) is logged at once. Repetitions within 10 s are
+ * counted, and the next line reports the count.
  */
 export function createErrorLog(log: Log, message: string, now: () => number = Date.now): (error: Error) => void {
   const seen = new Map<string, { loggedAt: number; repeated: number }>()

@@ -5,13 +5,15 @@ import { createServer, type Server } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import { StartupError } from '@todo/prisma/startup-error'
+import { errorFields } from '../core/log.ts'
 import { createAdmission } from '../http/admission.ts'
-import type { AnyApp, AppDeps } from '../http/app.ts'
+import type { AnyApp, AppDeps } from '../http/types.ts'
 import { answerUpgrade, type Sockets, wantsWebSocket } from '../http/upgrade.ts'
+import type { ProcessDeps } from './deps.ts'
 import { openDoors, sharesPorts } from './doors.ts'
 import { admissionLimits, type Env, EnvError, readEnv } from './env.ts'
 import { createFront, type FrontOptions } from './front.ts'
-import { errorFields, jsonLog } from './log.ts'
+import { jsonLog } from './log.ts'
 
 /** Milliseconds. */
 const TIMES = {
@@ -143,7 +145,7 @@ async function listen(server: Server, port: number, host: string | undefined, re
  * The whole of a function's `main.ts`: environment -> dependencies -> server. Ends the process with one line when the environment is
  * wrong, and with status 0 when it has drained after SIGTERM or SIGINT; a second signal ends it at once.
  */
-export async function main<D extends AppDeps>(
+export async function main<D extends ProcessDeps>(
   environment: NodeJS.ProcessEnv,
   build: (env: Env) => { deps: D; app: Pick<AnyApp, 'fetch'> } & Pick<ServeOptions, 'sockets' | 'drain'>,
 ): Promise<void> {

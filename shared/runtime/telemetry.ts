@@ -5,8 +5,8 @@ import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/ap
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
+import { errorFields, type Log } from '../core/log.ts'
 import { readTraceparent, type Tracing } from '../http/trace.ts'
-import { errorFields, type Log } from './log.ts'
 
 /** Milliseconds that a process which ends waits for its collector. */
 const LAST_WORDS = 2_000

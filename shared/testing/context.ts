@@ -3,11 +3,12 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { inject } from 'vitest'
 import type { z } from 'zod'
-import type { UserContext } from '../core/operation.ts'
+import type { LogFields } from '../core/log.ts'
 import { makeTokenIssuer } from '../identity/tokens.ts'
 import { type Deps, makeDeps } from '../runtime/deps.ts'
 import { type Env, ownIssuer, readEnv } from '../runtime/env.ts'
-import type { LogFields } from '../runtime/log.ts'
+
+export { contextOf } from './user-context.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -65,15 +66,4 @@ export async function newUser({ deps, issueToken }: Pick<ReturnType<typeof testD
 /** An answer's body, checked against the schema it is described by. */
 export async function answer<S extends z.ZodType>(response: Response, schema: S): Promise<z.output<S>> {
   return schema.parse(await response.json())
-}
-
-/** What an operation is called with on a user's behalf. */
-export function contextOf(deps: Deps, user: Pick<TestUser, 'id' | 'email'>, clock = deps.clock): UserContext {
-  return {
-    db: deps.db,
-    clock,
-    delivery: deps.delivery,
-    quotas: deps.quotas,
-    actor: { userId: user.id, issuer: null, email: user.email, name: null, expiresAt: new Date(Date.now() + 60_000), readOnly: false },
-  }
 }

@@ -1,11 +1,9 @@
 // A TCP proxy in front of PostgreSQL that loses connections at chosen statements, so that a test sees what a network failure leaves behind.
-import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { listen } from './http-server.ts'
 
 /** `cut` runs the statement and closes the connection instead of answering; `hold` runs it and never answers. */
 export type Fault = 'cut' | 'hold'
-
-export type DatabaseProxy = Awaited<ReturnType<typeof startDatabaseProxy>>
 
 /** `target` is the URL of a database; `url` leads to the same one through the proxy, without prepared statements: they hide their text. */
 export async function startDatabaseProxy(target: string) {
@@ -39,13 +37,12 @@ export async function startDatabaseProxy(target: string) {
       else if (fault === 'cut') end()
     })
     for (const socket of [client, database]) socket.on('close', end).on('error', end)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  })
+  const listening = await listen(server)
 
   const url = new URL(target)
   url.hostname = '127.0.0.1'
-  url.port = String(typeof address === 'object' ? address?.port : '')
+  url.port = String(listening.port)
   url.searchParams.set('pgbouncer', 'true')
 
   return {
@@ -65,8 +62,7 @@ export async function startDatabaseProxy(target: string) {
       refusing = false
     },
     async stop() {
-      const closed = once(server, 'close')
-      server.close()
+      const closed = listening.stop()
       for (const client of clients) client.destroy()
       await closed
     },

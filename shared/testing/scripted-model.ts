@@ -1,8 +1,8 @@
 // A server that speaks OpenAI's chat completions and says what a test has scripted: over real HTTP, streaming and not.
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { startServer } from './http-server.ts'
 
 /** What the model says in one turn. */
 export type Turn = {
@@ -38,7 +38,7 @@ export async function startScriptedModel() {
   let requests: ModelRequest[] = []
   /** Resolves when a request's connection is gone before it was answered. */
   let hungUp = Promise.withResolvers<void>()
-  const server = createServer(async (request, response) => {
+  const server = await startServer(async (request, response) => {
     response.on('close', () => response.writableFinished || hungUp.resolve())
     const asked = Request.parse(JSON.parse(await read(request)))
     requests.push(asked)
@@ -47,11 +47,9 @@ export async function startScriptedModel() {
     if (turn.drips) return drip(response, turn.drips)
     if (turn.status) return fail(response, turn)
     return asked.stream ? stream(response, turn) : complete(response, turn)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  })
   return {
-    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/v1`,
+    url: `${server.url}/v1`,
     /** Begins a script; what was asked so far is forgotten. */
     play(next: Script) {
       script = next
@@ -60,12 +58,7 @@ export async function startScriptedModel() {
     },
     requests: () => requests,
     hungUp: () => hungUp.promise,
-    async stop() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
+    stop: server.stop,
   }
 }
 

@@ -1,26 +1,17 @@
 // What tests of events are made of: an outbox that nobody else looks into, and a sink that keeps what it is sent.
-import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { createDb } from '@todo/prisma'
 import { migrate } from '@todo/prisma/migrate'
 import { CloudEvent, HTTP } from 'cloudevents'
 import { afterAll, inject } from 'vitest'
+import { newDatabase } from '../../prisma/testing.ts'
+import { startServer } from './http-server.ts'
 
 const open = new Set<() => unknown>()
 afterAll(() => Promise.all([...open].map((close) => close())))
 
 /** A migrated database of its own on the tests' server, gone when the test file ends. */
 export async function newOutboxDatabase(): Promise<string> {
-  const server = createDb({ url: inject('databaseUrl'), poolSize: 1 })
-  const name = `events_${randomUUID().replaceAll('-', '')}`
-  await server.$executeRawUnsafe(`CREATE DATABASE ${name}`)
-  open.add(async () => {
-    await server.$executeRawUnsafe(`DROP DATABASE ${name} WITH (FORCE)`)
-    await server.$disconnect()
-  })
-  const url = Object.assign(new URL(inject('databaseUrl')), { pathname: `/${name}` }).href
+  const { url, drop } = await newDatabase(inject('databaseUrl'))
+  open.add(drop)
   await migrate({ url })
   return url
 }
@@ -41,7 +32,7 @@ export async function startSink(reply: (event: CloudEvent<unknown>) => Reply | P
   const events: CloudEvent<unknown>[] = []
   let underWay = 0
   let peak = 0
-  const server = http.createServer(async (request, response) => {
+  const server = await startServer(async (request, response) => {
     peak = Math.max(peak, ++underWay)
     response.once('close', () => underWay--)
     const chunks: Buffer[] = []
@@ -56,11 +47,6 @@ export async function startSink(reply: (event: CloudEvent<unknown>) => Reply | P
     const { status, headers } = typeof answer === 'number' ? { status: answer, headers: {} } : answer
     response.writeHead(status, headers).end()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  open.add(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/events?of=todos`, events, peak: () => peak }
+  open.add(server.stop)
+  return { url: `${server.url}/events?of=todos`, events, peak: () => peak }
 }

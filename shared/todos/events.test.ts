@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
 import { contextOf, newUser, testDeps } from '../testing/context.ts'
 import { todoEvents } from './events.ts'
 import { CreateTodo } from './schema.ts'

@@ -2,14 +2,14 @@
 // that makes it. A change that changes nothing tells nothing.
 import { Prisma } from '@todo/prisma'
 import { z } from 'zod'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
 import { insertEvent } from '../events/outbox.ts'
 import { exampleTodo, Todo } from './schema.ts'
 
 const { sql, empty } = Prisma
 
 const fields = Todo.omit({ id: true, user_id: true, created_at: true, updated_at: true }).keyof()
-export const ChangedTodo = Todo.extend({ changed: z.array(fields).min(1).describe('What is not as it was before') }).meta({
+const ChangedTodo = Todo.extend({ changed: z.array(fields).min(1).describe('What is not as it was before') }).meta({
   id: 'ChangedTodo',
   example: { ...exampleTodo, changed: ['due_date', 'priority'] },
 })

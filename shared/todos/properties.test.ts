@@ -1,7 +1,7 @@
 // What must hold for any todos and any changes, tried with many that nobody would think of.
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
 import { contextOf, newUser, testDeps } from '../testing/context.ts'
 import { CreateTodo, ListTodos, priorities, sorts, type Todo, UpdateTodo } from './schema.ts'
 import { createTodo, deleteTodo, getTodo, listTodos, updateTodo } from './todos.ts'

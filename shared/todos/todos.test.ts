@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
 import { contextOf, newUser, testDeps } from '../testing/context.ts'
 import { CreateTodo, UpdateTodo } from './schema.ts'
 import { completeTodo, createTodo, deleteTodo, getTodo, listTodos, updateTodo } from './todos.ts'

@@ -1,6 +1,7 @@
 // What models see: the operations that chat and MCP offer as tools. Showing one more is one more entry here.
 import { z } from 'zod'
-import type { Operation, UserContext } from '../core/operation.ts'
+import type { UserContext } from '../core/context.ts'
+import type { Operation } from '../core/operation.ts'
 import { completeTodo, createTodo, deleteTodo, getTodo, listTodos, updateTodo } from './todos.ts'
 
 /** An operation whose types are only known by its schemas: its arguments must have been parsed with `spec.input`. */

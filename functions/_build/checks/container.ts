@@ -1,8 +1,7 @@
-// A function's image run as a cluster runs it: nothing to write to, no rights, little memory, not root.
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+// Runs a function's image as a cluster does: read-only, without capabilities, within a memory limit, not as root.
+import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { type Child, startChild } from '../../../shared/testing/child.ts'
 
 /** The limit of a function's container, in MiB. */
 const MEMORY = 256
@@ -12,14 +11,12 @@ const HARDENED = [
   ...['--security-opt=no-new-privileges', `--memory=${MEMORY}m`],
 ]
 
-export type Container = {
-  /** What it has logged so far; grows while it runs. */
-  lines: string[]
-  /** Its process, as this machine sees it. */
+/** A container's output and end, by the process of its runner. */
+export type Container = Pick<Child, 'lines' | 'line' | 'ended'> & {
+  /** The container's process, as this machine sees it. */
   pid(): Promise<number>
-  kill(signal: string): Promise<void>
-  /** Its exit code, once it is gone. */
-  gone: Promise<number | null>
+  /** Sends a signal to the container. */
+  signal(name: string): Promise<void>
 }
 
 /** `runner` is podman, docker or a program that takes their arguments. */
@@ -29,22 +26,19 @@ export function makeRunner(runner: string) {
   let count = 0
   return {
     call,
-    /** Starts a container that gets this environment; `command` is what its node runs instead of the function. */
+    /** Starts a container with this environment; `command` replaces the arguments of its node. */
     start(image: string, environment: Record<string, string>, command: string[] = []): Container {
       const name = `todo-image-check-${process.pid}-${count++}`
-      // Named here and read from this process: secrets are nothing for a command line.
+      // The runner reads the values from its environment: other users of the machine can read a command line.
       const names = Object.keys(environment).flatMap((variable) => ['--env', variable])
-      const child = spawn(runner, ['run', '--name', name, ...HARDENED, ...podman, ...names, image, ...command], {
-        env: { ...process.env, ...environment },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
-      const lines: string[] = []
-      for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => lines.push(line))
+      const run = ['run', '--name', name, ...HARDENED, ...podman, ...names, image, ...command]
+      const { lines, line, ended } = startChild(runner, run, { ...process.env, ...environment })
       return {
         lines,
+        line,
+        ended,
         pid: async () => Number(await call('inspect', '--format', '{{.State.Pid}}', name)),
-        kill: async (signal) => void (await call('kill', '--signal', signal, name)),
-        gone: once(child, 'close').then(([code]) => code),
+        signal: async (signal) => void (await call('kill', '--signal', signal, name)),
       }
     },
   }

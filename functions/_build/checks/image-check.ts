@@ -2,14 +2,14 @@
 // over a real database: migrated, called, and ended in the middle of load. Ends with status 1 when something is not as it should be.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createDb } from '@todo/prisma'
 import { startTemporary } from '@todo/prisma/embedded'
 import type { z } from 'zod'
 import { Session } from '../../../shared/accounts/users.ts'
-import { memoryOf } from '../../_bench/processes.ts'
-import { askUntilRefused } from '../../_e2e/client.ts'
+import { LISTENING } from '../../../shared/testing/child.ts'
+import { askUntilRefused } from '../../../shared/testing/client.ts'
+import { memoryOf } from '../../../shared/testing/process-usage.ts'
 import { type Container, makeRunner } from './container.ts'
 
 /** MiB that a function may hold at rest. */
@@ -40,7 +40,7 @@ async function checkContents(name: string, packages: string[]): Promise<void> {
     const refused = [...paths, '/tmp/x'].every((path) => { try { fs.writeFileSync(path, '') } catch { return true } })
     console.log(JSON.stringify({ uid: process.getuid(), refused, paths }))`
   const container = runner.start(image(name), {}, ['-e', look])
-  assert.equal(await container.gone, 0, container.lines.join('\n'))
+  await endsWell(container)
   const { uid, refused, paths }: { uid: number; refused: boolean; paths: string[] } = JSON.parse(container.lines.at(-1) ?? '')
   assert.deepEqual({ uid, refused }, { uid: 65532, refused: true })
   const found = new Set(paths.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []))
@@ -48,16 +48,17 @@ async function checkContents(name: string, packages: string[]): Promise<void> {
   say(`ok   ${name}: ${paths.length} files, not root, nothing to write to, packages: ${packages.join(', ') || 'none'}`)
 }
 
+/** @throws Error with the container's last lines, when it ends with another status than 0 */
+async function endsWell(container: Container): Promise<void> {
+  const { code, output } = await container.ended
+  assert.equal(code, 0, output.trim().split('\n').slice(-5).join('\n'))
+}
+
 /** Starts a function on a free port. @throws Error when it ends instead of listening */
 async function start(name: string, environment: Record<string, string>) {
   const container = runner.start(image(name), { ...environment, PORT: '0', HOST: '127.0.0.1' })
-  const ended = container.gone.then((code) => `ended with ${code}`)
-  for (;;) {
-    const port = container.lines.map((line) => /"message":"listening","port":(\d+)/.exec(line)?.[1]).find((found) => found)
-    if (port) return { ...container, url: `http://127.0.0.1:${port}` }
-    const end = await Promise.race([ended, sleep(50)])
-    if (end) throw new Error(`${name} ${end}: ${container.lines.join('\n')}`)
-  }
+  const [, port] = await container.line(LISTENING).catch((error: Error) => Promise.reject(new Error(`${name} ${error.message}`)))
+  return { ...container, url: `http://127.0.0.1:${port}` }
 }
 
 async function checkMemory(name: string, pid: number): Promise<void> {
@@ -99,10 +100,10 @@ async function endUnderLoad(
   )
   const load = Promise.allSettled(clients)
   await Promise.race([warm.promise, Promise.all(clients)])
-  await todos.kill(values.signal)
+  await todos.signal(values.signal)
   const lost = (await load).flatMap((client) => (client.status === 'rejected' ? [String(client.reason)] : []))
   assert.equal(lost.length, 0, `${lost.length} of ${answers + lost.length} requests were lost: ${[...new Set(lost)].join(', ')}`)
-  assert.equal(await todos.gone, 0, todos.lines.slice(-5).join('\n'))
+  await endsWell(todos)
   assert.deepEqual([...statuses.keys()].sort(), [200, 201])
   assert.ok(answers > WARM, 'nothing was asked after the signal')
   const db = createDb({ url: databaseUrl })
@@ -118,7 +119,7 @@ const running: Container[] = []
 try {
   const environment = { DATABASE_URL: await server.database('todo'), BETTER_AUTH_SECRET: randomBytes(32).toString('hex') }
   const migration = runner.start(image('migrate'), environment)
-  assert.equal(await migration.gone, 0, migration.lines.join('\n'))
+  await endsWell(migration)
   say(`ok   migrate: ${migration.lines.join(' ')}`)
 
   const [auth, todos] = await Promise.all([start('auth', environment), start('todos', environment)])
@@ -132,12 +133,12 @@ try {
     await checkMemory(name, await container.pid())
   }
   await endUnderLoad(todos, session, environment.DATABASE_URL)
-  await auth.kill('SIGTERM')
-  assert.equal(await auth.gone, 0)
+  await auth.signal('SIGTERM')
+  await endsWell(auth)
 } catch (error) {
   say(`WRONG ${error instanceof Error ? error.message : error}`)
   process.exitCode = 1
 } finally {
-  await Promise.all(running.map((container) => container.kill('SIGKILL').catch(() => {})))
+  await Promise.all(running.map((container) => container.signal('SIGKILL').catch(() => {})))
   await server.stop()
 }

@@ -5,9 +5,9 @@ import { change, end, rename, update } from './change.ts'
 import { today } from './dates.ts'
 import type { Intent } from './intent.ts'
 import { list } from './list.ts'
-import type { Said, Scene } from './run.ts'
 import { shifted } from './shifts.ts'
 import { takeTags } from './slots.ts'
+import type { Said, Scene } from './types.ts'
 import { HELLO, HELP, NOTHING, NOTHING_PENDING, UNCLEAR, WELCOME } from './wording.ts'
 
 /** Does what one clause wants, and returns what to say about it. */

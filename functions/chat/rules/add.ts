@@ -1,6 +1,7 @@
 // Adding todos.
 import { readItems } from './items.ts'
-import { fieldsOf, run, type Said, type Scene } from './run.ts'
+import { fieldsOf, run } from './run.ts'
+import type { Said, Scene } from './types.ts'
 import { added, MAX_AT_ONCE, TOO_MUCH } from './wording.ts'
 
 export async function add(scene: Scene, text: string, many: boolean, { unmask }: Said): Promise<string> {

@@ -4,9 +4,10 @@ import { enumerate, quoted } from '../told.ts'
 import type { Call } from '../toolbox.ts'
 import { add } from './add.ts'
 import type { Intent } from './intent.ts'
-import { ask, fieldsOf, run, runMany, type Said, type Scene, targetsOf } from './run.ts'
+import { ask, fieldsOf, run, runMany, targetsOf } from './run.ts'
 import { type Moment, type Slots, takeSlots } from './slots.ts'
 import { isEvery, type Target } from './targets.ts'
+import type { Said, Scene } from './types.ts'
 import { changed, MAX_AT_ONCE, type Match } from './wording.ts'
 
 /** Completes, reopens or deletes. */

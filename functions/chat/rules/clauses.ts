@@ -8,7 +8,7 @@ const COURTESY =
 const THANKS =
   /[\s,.!]*(?:\b(?:please|pls|plz|thanks?(?: a lot| so much| in advance| you(?: (?:so|very) much)?)?|thx|ty|cheers|for me|(?:will|would|can|could) (?:you|u)|if (?:you can|possible)|when you can|ok|okay)|:\)|:-\))[\s.!?]*$/i
 
-export function withoutCourtesy(text: string): string {
+function withoutCourtesy(text: string): string {
   let rest = text.trim()
   for (let before = ''; before !== rest; ) {
     before = rest

@@ -1,13 +1,10 @@
 // The built-in interpreter: English sentences to calls, without a language model. Quotations are masked, the message is split into
 // clauses, each clause becomes an intent, its slots are read and its references looked up; then its calls run, clause after clause.
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Journal } from '../../../shared/conversations/journal.ts'
-import type { Zone } from '../../../shared/core/calendar.ts'
-import type { UserContext } from '../../../shared/core/operation.ts'
 import { isNo, isYes } from '../confirm.ts'
 import type { ChatState } from '../state.ts'
 import { quoted } from '../told.ts'
-import type { Call, Toolbox } from '../toolbox.ts'
+import type { Call } from '../toolbox.ts'
 import { act } from './acts.ts'
 import { chosenFrom } from './choices.ts'
 import { splitClauses } from './clauses.ts'
@@ -15,9 +12,8 @@ import { type Intent, intentOf } from './intent.ts'
 import { maskQuotations } from './literal.ts'
 import { ordinalsIn } from './ordinals.ts'
 import { createReader } from './reader.ts'
+import type { Talk } from './types.ts'
 import { MAX_AT_ONCE, NOTHING, NOTHING_PENDING, TOO_MUCH } from './wording.ts'
-
-export type Talk = { ctx: UserContext; journal: Journal; toolbox: Toolbox; zone: Zone; before: ChatState }
 
 /** What was answered; `waiting` are calls that were not run, because the user has to say yes first. */
 export type Interpreted = { text: string; state: ChatState; waiting: readonly Call[] }

@@ -66,7 +66,7 @@ async function takeHeading(text: string, moment: Moment): Promise<{ heading?: Sl
 
 const isBare = ({ tags, priority, when }: Slots) => tags.length === 0 && !priority && !when
 
-export function finish(title: string): string {
+function finish(title: string): string {
   let finished = title.trim()
   for (let before = ''; before !== finished; ) {
     before = finished

@@ -2,8 +2,9 @@
 import type { Todo } from '../../../shared/todos/schema.ts'
 import { type Filter, filterOf } from './filters.ts'
 import { ordinalsIn } from './ordinals.ts'
-import { named, run, type Said, type Scene, show } from './run.ts'
+import { named, run, show } from './run.ts'
 import { isMeant, trimReference } from './targets.ts'
+import type { Said, Scene } from './types.ts'
 import { beyond, counted, type Finding, inFull, listed, SHOWN } from './wording.ts'
 
 type Page = Pick<Awaited<ReturnType<typeof show>>, 'todos' | 'cursor'>

@@ -1,12 +1,12 @@
 // Reads a user's todos page by page for one message, within a budget: however a message is phrased, it costs a bounded amount of work.
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { z } from 'zod'
-import type { UserContext } from '../../../shared/core/operation.ts'
+import type { UserContext } from '../../../shared/core/context.ts'
 import { ListTodos, type Todo } from '../../../shared/todos/schema.ts'
 import { listTodos } from '../../../shared/todos/todos.ts'
 import { isSlip } from './spelling.ts'
 
-export const readerLimits = {
+const readerLimits = {
   /** Todos of one search: all that a user may have. */
   reach: 10_000,
   /** Todos of a page. */

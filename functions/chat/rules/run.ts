@@ -7,28 +7,10 @@ import { runInPages } from '../pages.ts'
 import type { Named } from '../state.ts'
 import { reasonOf, tellDone, tellUndone, tellUnknown, todosIn } from '../told.ts'
 import type { Call } from '../toolbox.ts'
-import type { Talk } from './interpret.ts'
-import type { Reader } from './reader.ts'
 import type { Moment, Slots } from './slots.ts'
 import { findTargets, type Target } from './targets.ts'
+import type { Said, Scene } from './types.ts'
 import { SHOWN, which } from './wording.ts'
-
-export type Scene = Talk & {
-  moment: Moment
-  reader: Reader
-  /** What this answer leaves behind. */
-  state: Talk['before']
-  /** Calls that wait for a yes. */
-  waiting: Call[]
-  /** The message deletes in several places: none of it without a yes. */
-  asksBeforeDeleting: boolean
-}
-export type Said = {
-  clause: string
-  unmask: (text: string) => string
-  /** What the user has chosen when asked which todo was meant. */
-  chosen: readonly Named[] | undefined
-}
 
 /** Runs calls and remembers what they were about. A read-only token has no tool that writes: it is told so. */
 export async function run({ ctx, journal, toolbox, state }: Scene, calls: readonly Call[]) {

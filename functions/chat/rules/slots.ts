@@ -83,7 +83,7 @@ export function takeTags(text: string): { tags: string[]; rest: string } {
   return { tags: [...new Set(tags)].slice(0, 10), rest: tags.length > 0 ? tidy(rest) : text }
 }
 
-export function takePriority(text: string): { priority: Priority | undefined; rest: string } {
+function takePriority(text: string): { priority: Priority | undefined; rest: string } {
   for (const pattern of PRIORITIES) {
     const level = pattern.exec(text)?.[1]?.toLowerCase()
     if (level) return { priority: LEVELS[level], rest: tidy(text.replace(pattern, ' ')) }

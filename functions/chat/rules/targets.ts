@@ -1,7 +1,7 @@
 // Step 6: which todos a reference means: words of a title, places in the list shown last, "it" and "them", or "all …".
 
 import { wallClock } from '../../../shared/core/calendar.ts'
-import type { UserContext } from '../../../shared/core/operation.ts'
+import type { UserContext } from '../../../shared/core/context.ts'
 import type { Todo } from '../../../shared/todos/schema.ts'
 import { findTodo } from '../lookup.ts'
 import type { ChatState, Named } from '../state.ts'

@@ -31,7 +31,7 @@ export const UNCLEAR = 'I am not sure what you would like me to do with your tod
 export type Match = Omit<Todo, 'user_id' | 'description' | 'created_at' | 'updated_at'>
 
 /** A todo in one line, such as `buy milk: due Fri 15 Jan 2027 at 17:00, high priority, #shopping`. */
-export function describe(todo: Match): string {
+function describe(todo: Match): string {
   const details = detailsOf(todo)
   return `${todo.completed ? '✓ ' : ''}${oneLine(todo.title)}${details ? ` (${details})` : ''}`
 }
@@ -42,7 +42,7 @@ export function inFull(todo: Todo): string {
   return [describe(todo), ...lines.map((line) => `> ${oneLine(line)}`)].join('\n')
 }
 
-export function detailsOf({ due_date, due_time, priority, tags }: Pick<Todo, 'due_date' | 'due_time' | 'priority' | 'tags'>): string {
+function detailsOf({ due_date, due_time, priority, tags }: Pick<Todo, 'due_date' | 'due_time' | 'priority' | 'tags'>): string {
   const due = due_date === null ? [] : [`due ${dayInWords(due_date)}${due_time === null ? '' : ` at ${due_time}`}`]
   return [...due, ...(priority ? [`${priority} priority`] : []), ...tags.map((tag) => `#${oneLine(tag)}`)].join(', ')
 }

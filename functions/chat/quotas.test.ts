@@ -1,12 +1,12 @@
 // Quotas over the real triggers: counts are exact, whatever runs at once and however rows come and go.
 import { afterAll, describe, expect, it } from 'vitest'
-import { createDeadline } from '../../functions/chat/deadline.ts'
-import { chatLimits } from '../../functions/chat/limits.ts'
-import { openTurn } from '../../functions/chat/turn.ts'
-import { deleteConversation } from '../conversations/conversations.ts'
-import type { UserContext } from '../core/operation.ts'
-import { contextOf, newUser, testDeps } from '../testing/context.ts'
-import { completeTodo, createTodo, deleteTodo, updateTodo } from '../todos/todos.ts'
+import { deleteConversation } from '../../shared/conversations/conversations.ts'
+import type { UserContext } from '../../shared/core/context.ts'
+import { contextOf, newUser, testDeps } from '../../shared/testing/context.ts'
+import { completeTodo, createTodo, deleteTodo, updateTodo } from '../../shared/todos/todos.ts'
+import { createDeadline } from './deadline.ts'
+import { chatLimits } from './limits.ts'
+import { openTurn } from './turn.ts'
 
 const world = testDeps({ DATABASE_POOL_SIZE: '10' })
 const { db } = world.deps

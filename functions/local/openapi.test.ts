@@ -5,11 +5,11 @@ import addFormats from 'ajv-formats'
 import { METHOD_NAME_ALL } from 'hono/router'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { localApp } from '../../functions/local/main.ts'
-import { createApp } from '../http/app.ts'
-import { newUser, testDeps } from '../testing/context.ts'
-import { openApi } from './openapi.ts'
-import { serves } from './route.ts'
+import { createApp } from '../../shared/http/app.ts'
+import { openApi } from '../../shared/openapi/openapi.ts'
+import { serves } from '../../shared/openapi/route.ts'
+import { newUser, testDeps } from '../../shared/testing/context.ts'
+import { localApp } from './main.ts'
 
 const world = testDeps()
 afterAll(() => world.deps.db.$disconnect())

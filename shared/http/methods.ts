@@ -1,7 +1,7 @@
 // Which methods a path knows: the `Allow` of a 405 (RFC 9110, section 15.5.6).
 import type { Hono } from 'hono'
 import { METHOD_NAME_ALL } from 'hono/router'
-import type { AppEnv } from '../http/app.ts'
+import type { AppEnv } from './types.ts'
 
 /** Asked only when nothing served a request, so it may take its time. */
 export function methodsOf(app: Hono<AppEnv>, path: string): string[] {

@@ -1,11 +1,11 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createDeadline } from '../../functions/chat/deadline.ts'
-import { chatLimits } from '../../functions/chat/limits.ts'
-import { openTurn } from '../../functions/chat/turn.ts'
-import type { UserContext } from '../core/operation.ts'
-import { contextOf, newUser, testDeps } from '../testing/context.ts'
-import { recentMessages } from './journal.ts'
+import { recentMessages } from '../../shared/conversations/journal.ts'
+import type { UserContext } from '../../shared/core/context.ts'
+import { contextOf, newUser, testDeps } from '../../shared/testing/context.ts'
+import { createDeadline } from './deadline.ts'
+import { chatLimits } from './limits.ts'
+import { openTurn } from './turn.ts'
 
 const world = testDeps()
 const { db } = world.deps

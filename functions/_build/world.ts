@@ -1,11 +1,10 @@
 // What is measured on: a PostgreSQL of its own, durable as it would be anywhere that matters, and users with tokens.
 import { randomBytes } from 'node:crypto'
-import { createDb, type Db } from '@todo/prisma'
+import { createDb } from '@todo/prisma'
 import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { v7 as uuidv7 } from 'uuid'
-import type { Quotas } from '../../shared/accounts/quotas.ts'
-import type { UserContext } from '../../shared/core/operation.ts'
+import type { Quotas } from '../../shared/core/context.ts'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
 import { ownIssuer, readEnv } from '../../shared/runtime/env.ts'
 import { makePasswords } from '../auth/passwords.ts'
@@ -15,6 +14,10 @@ export type User = { id: string; email: string; authorization: string }
 
 /** Every user's. */
 export const PASSWORD = 'correct horse battery'
+
+const clock = () => new Date()
+// One user does here what thousands would do.
+const NO_QUOTAS: Quotas = { openTodos: 1_000_000_000, conversations: 1_000_000_000 }
 
 export async function makeWorld() {
   const server = await startTemporary({ durable: true })
@@ -33,10 +36,12 @@ export async function makeWorld() {
     HOST: '127.0.0.1',
   }
   const db = createDb({ url })
-  const issueToken = makeTokenIssuer(ownIssuer(readEnv(environment)), () => new Date())
+  const issueToken = makeTokenIssuer(ownIssuer(readEnv(environment)), clock)
   const passwordHash = await makePasswords().hash(PASSWORD)
   return {
     db,
+    /** The dependencies of operations that run in this process. */
+    deps: { db, clock, delivery: undefined, quotas: NO_QUOTAS },
     environment,
     async newUser(): Promise<User> {
       const id = uuidv7()
@@ -59,12 +64,4 @@ export async function makeWorld() {
       await server.stop()
     },
   }
-}
-
-const NO_QUOTAS: Quotas = { openTodos: 1_000_000_000, conversations: 1_000_000_000 }
-
-/** What an operation is called with on a user's behalf, in this process. */
-export function contextOf(db: Db, { id: userId, email }: User): UserContext {
-  const actor = { userId, issuer: null, email, name: null, expiresAt: new Date(Date.now() + 86_400_000), readOnly: false }
-  return { db, clock: () => new Date(), actor, delivery: undefined, quotas: NO_QUOTAS }
 }
