@@ -12,6 +12,7 @@ import { Manifest, modelProblems } from './models.ts'
 import { promqlProblem } from './promql.ts'
 import { missingReferences } from './references.ts'
 import { KnativeService } from './service.ts'
+import { serviceFiles } from './services.ts'
 import { broken, SOUND } from './testing.ts'
 import { chartProblems, connectionsNeeded, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
 
@@ -19,6 +20,7 @@ const helm = process.env.HELM || 'helm'
 const hasHelm = helmRuns(helm)
 if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered, because there is no helm on the PATH (or in HELM)\n')
 
+const SERVICES = path.join(import.meta.dirname, '..', 'services')
 const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, '..', file), 'utf8')
 const manifest = (text: string) => Manifest.parse(parse(text))
 
@@ -194,6 +196,11 @@ describe('the plain files', () => {
 
   it('are sound', async () => {
     expect(await plainProblems()).toEqual([])
+  })
+
+  it('of services/ are the ones that npm run generate writes', () => {
+    for (const [file, text] of Object.entries(serviceFiles())) expect(read(`../${file}`)).toBe(text)
+    expect(Object.keys(serviceFiles()).toSorted()).toEqual(fs.readdirSync(SERVICES).map((file) => `knative/services/${file}`))
   })
 
   it('need no more than the README says to make', () => {
