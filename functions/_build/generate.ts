@@ -1,6 +1,8 @@
 // `npm run generate`: rewrites the files that are made from code. With --check it writes nothing and fails when one of them is stale.
 import fs from 'node:fs'
 import path from 'node:path'
+import { connectionsTable } from '../../knative/tools/connections.ts'
+import { serviceFiles } from '../../knative/tools/services.ts'
 import { environmentExample, environmentTable } from './environment.ts'
 import { openApiText } from './openapi.ts'
 
@@ -18,6 +20,8 @@ function between(file: string, marker: string, content: string): string {
 const files: Record<string, string> = {
   'functions/README.md': between('functions/README.md', 'environment', environmentTable()),
   '.env.example': environmentExample(),
+  'knative/README.md': between('knative/README.md', 'connections', connectionsTable()),
+  ...serviceFiles(),
   'openapi.json': `${JSON.stringify(JSON.parse(await openApiText()), null, 2)}\n`,
 }
 

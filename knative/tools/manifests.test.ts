@@ -5,20 +5,25 @@ import path from 'node:path'
 import { DISCREET_LOG } from '@todo/prisma/embedded'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { z } from 'zod'
+import { todoEvents } from '../../shared/todos/events.ts'
 import { helmRuns, lintChart, render, VARIANTS } from './chart.ts'
+import { connectionsNeeded } from './connections.ts'
 import { readDefinitions } from './crds.ts'
 import { lintService } from './lint.ts'
 import { Manifest, modelProblems } from './models.ts'
 import { promqlProblem } from './promql.ts'
 import { missingReferences } from './references.ts'
 import { KnativeService } from './service.ts'
+import { serviceFiles } from './services.ts'
 import { broken, SOUND } from './testing.ts'
-import { chartProblems, connectionsNeeded, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
+import { chartProblems, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
 
 const helm = process.env.HELM || 'helm'
 const hasHelm = helmRuns(helm)
 if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered, because there is no helm on the PATH (or in HELM)\n')
 
+const SERVICES = path.join(import.meta.dirname, '..', 'services')
 const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, '..', file), 'utf8')
 const manifest = (text: string) => Manifest.parse(parse(text))
 
@@ -196,8 +201,13 @@ describe('the plain files', () => {
     expect(await plainProblems()).toEqual([])
   })
 
+  it('of services/ are the ones that npm run generate writes', () => {
+    for (const [file, text] of Object.entries(serviceFiles())) expect(read(`../${file}`)).toBe(text)
+    expect(Object.keys(serviceFiles()).toSorted()).toEqual(fs.readdirSync(SERVICES).map((file) => `knative/services/${file}`))
+  })
+
   it('need no more than the README says to make', () => {
-    const made = [...read('../README.md').matchAll(/^kn secret create (\S+) /gm)].map(([, name]) => `Secret ${name}`)
+    const made = [...read('README.md').matchAll(/^kn secret create (\S+) /gm)].map(([, name]) => `Secret ${name}`)
     expect(missingReferences(plainServices()).filter((reference) => !made.includes(reference))).toEqual([])
   })
 
@@ -217,8 +227,7 @@ describe('the plain files', () => {
   })
 
   it('mount no volume, and with the lines of the README the CA of a database', () => {
-    const [, inContainer = '', beside = ''] =
-      /```yaml\n( {10}volumeMounts:\n.*?\n)( {6}volumes:\n.*?\n)```/s.exec(read('../README.md')) ?? []
+    const [, inContainer = '', beside = ''] = /```yaml\n( {10}volumeMounts:\n.*?\n)( {6}volumes:\n.*?\n)```/s.exec(read('README.md')) ?? []
     for (const { metadata } of plainServices()) {
       const text = read(`services/${metadata.name}.yaml`)
       expect(text).not.toMatch(/volume/)
@@ -251,6 +260,46 @@ describe('the chart', () => {
     expect([chart.version, chart.appVersion]).toEqual([version, version])
     const images = plainServices().map((service) => /"image":"([^"]+)"/.exec(JSON.stringify(service))?.[1])
     expect(images).toEqual(plainServices().map(({ metadata }) => `dev.local/todo-${metadata.name}:${version}`))
+  })
+})
+
+const Enumeration = z.object({ enum: z.array(z.string()) })
+const Triggers = z.object({
+  properties: z.object({
+    eventing: z.object({
+      properties: z.object({ triggers: z.object({ additionalProperties: z.object({ properties: z.object({ type: Enumeration }) }) }) }),
+    }),
+  }),
+})
+const Functions = z.object({ properties: z.object({ functions: z.object({ properties: z.record(z.string(), z.unknown()) }) }) })
+const Workflow = z.object({
+  jobs: z.record(z.string(), z.object({ strategy: z.object({ matrix: z.object({ function: z.array(z.string()) }) }).optional() })),
+})
+
+describe('lists that a language without imports repeats', () => {
+  const schema: unknown = JSON.parse(read('values.schema.json'))
+  const images = [...plainServices().map(({ metadata }) => metadata.name), 'migrate'].toSorted()
+
+  it('values.schema.json accepts triggers for exactly the event types of shared/todos/events.ts', () => {
+    const { type } = Triggers.parse(schema).properties.eventing.properties.triggers.additionalProperties.properties
+    expect(type.enum).toEqual(Object.keys(todoEvents))
+  })
+
+  it('values.schema.json and values.yaml list exactly the functions of services/ and the migration', () => {
+    expect(Object.keys(Functions.parse(schema).properties.functions.properties).toSorted()).toEqual(images)
+    expect(Object.keys(parse(read('values.yaml')).functions).toSorted()).toEqual(images)
+  })
+
+  it('the GitHub workflow builds and publishes an image of every function and of the migration', () => {
+    const { jobs } = Workflow.parse(parse(read('../.github/workflows/check.yml')))
+    const matrices = Object.values(jobs).flatMap(({ strategy }) => (strategy ? [strategy.matrix.function.toSorted()] : []))
+    expect(matrices).toEqual([images, images])
+  })
+
+  it('knative/README.md mentions only files that exist', () => {
+    const files = [...read('README.md').matchAll(/(?<=[\s`])knative\/[\w./-]*\w/g)].map(([file]) => file)
+    expect(files.length).toBeGreaterThan(3)
+    for (const file of files) expect(fs.existsSync(path.join(import.meta.dirname, '..', '..', file)), file).toBe(true)
   })
 })
 

@@ -36,19 +36,6 @@ export async function manifestProblems(manifests: Manifest[], definitions?: Defi
   return [...types.flat(), ...own, ...sourceProblems(manifests)]
 }
 
-/**
- * Connections that functions may open: all pods of each at their largest, twice, because a rollout has two revisions, and three for a
- * migration. @throws when a manifest is no sound Knative Service
- */
-export function connectionsNeeded(services: Manifest[]): number {
-  const each = services.map((service) => {
-    const { template } = KnativeService.parse(service).spec
-    const pool = template.spec.containers[0].env?.find(({ name }) => name === 'DATABASE_POOL_SIZE')?.value
-    return Number(template.metadata.annotations['autoscaling.knative.dev/max-scale']) * Number(pool)
-  })
-  return 2 * each.reduce((sum, count) => sum + count, 0) + 3
-}
-
 /** Is it a Knative Service? Kubernetes has a kind of that name, too. */
 export function isFunction({ apiVersion, kind }: Manifest): boolean {
   return kind === 'Service' && apiVersion.startsWith('serving.knative.dev/')
