@@ -40,7 +40,7 @@ export async function scale(world: World, { short }: { short: boolean }): Promis
     const planned = await plans(db, client, { most: most.user, some: middle.user })
     return [...(await timePages(world, targets, short ? 10 : 40)), ...planned]
   } finally {
-    await db.$disconnect()
+    await db.close()
     await client.end()
   }
 

@@ -8,7 +8,7 @@ import { type Answer, ask, askUntilRefused } from './client.ts'
 import { holdTodo } from './slow.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 async function withSlowRequest() {
   const todos = await startFunction('todos', testEnvironment())

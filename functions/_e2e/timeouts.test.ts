@@ -10,7 +10,7 @@ import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
 import { holdTodo } from './slow.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 async function proxied({ url }: FunctionProcess, options: QueueProxyOptions = {}) {
   const proxy = await startQueueProxy(Number(new URL(url).port), options)

@@ -17,7 +17,7 @@ import { describedRoutes } from '../../shared/openapi/openapi.ts'
 import { testDeps } from '../../shared/testing/context.ts'
 
 const { deps, env } = testDeps()
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const APPS: Record<string, AnyApp> = {
   auth: authApp(makeAuthDeps(env, deps)),

@@ -1,6 +1,7 @@
-import { createDb, type Db } from '@todo/prisma'
+import { createDb, type Db, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { newOutboxDatabase, startSink } from '../testing/sink.ts'
 import { type Delivery, type DeliveryLimits, type DeliveryNews, type DeliveryOptions, deliveryLimits, makeDelivery } from './delivery.ts'
 import { makeOutbox } from './outbox.ts'
@@ -8,11 +9,11 @@ import { httpSink, type Send, type Verdict } from './sink.ts'
 
 const url = await newOutboxDatabase()
 const db = createDb({ url, poolSize: 10 })
-afterAll(() => db.$disconnect())
+afterAll(() => db.close())
 // The outbox is this file's own, and so a replica that one test leaves running would take the events of the next.
 const replicas: Delivery[] = []
 afterEach(() => Promise.all(replicas.splice(0).map((replica) => replica.drain())))
-beforeEach(() => db.outboxEvent.deleteMany())
+beforeEach(async () => (await db.prisma()).outboxEvent.deleteMany())
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 type Row = Partial<{ subject: string; type: string; traceparent: string; attempts: number; nextAttemptAt: Date; deadAt: Date }>
@@ -21,12 +22,12 @@ type Row = Partial<{ subject: string; type: string; traceparent: string; attempt
 async function write(...rows: Row[]): Promise<string[]> {
   const ids = rows.map(() => uuidv7())
   for (const [index, row] of rows.entries())
-    await db.outboxEvent.create({
+    await (await db.prisma()).outboxEvent.create({
       data: { id: ids[index] ?? '', userId: 'someone', subject: uuidv7(), type: 'todo.created', data: { title: 'Müsli' }, ...row },
     })
   return ids
 }
-const left = (ids: string[]) => db.outboxEvent.findMany({ where: { id: { in: ids } }, orderBy: { sequence: 'asc' } })
+const left = async (ids: string[]) => (await db.prisma()).outboxEvent.findMany({ where: { id: { in: ids } }, orderBy: { sequence: 'asc' } })
 
 /** A replica that is drained when its test ends. */
 function startReplica(options: DeliveryOptions): Delivery {
@@ -36,7 +37,7 @@ function startReplica(options: DeliveryOptions): Delivery {
 }
 
 /** Makes everything due, as if so much time had passed. */
-const endLeases = () => db.$executeRaw`UPDATE outbox_events SET next_attempt_at = now() WHERE next_attempt_at > now()`
+const endLeases = () => db.execute(sql`UPDATE outbox_events SET next_attempt_at = now() WHERE next_attempt_at > now()`)
 
 /** One of several replicas. `news` is what it would have logged. */
 function newReplica(send: Send, limits: Partial<DeliveryLimits> = {}) {
@@ -48,15 +49,18 @@ function newReplica(send: Send, limits: Partial<DeliveryLimits> = {}) {
 /** The database, and how many statements went through it. */
 function countStatements() {
   let statements = 0
-  const counted = db.$extends({
-    query: {
-      $allOperations({ args, query }) {
-        statements++
-        return query(args)
-      },
+  const counted: Db = {
+    ...db,
+    query(statement, schema) {
+      statements++
+      return db.query(statement, schema)
     },
-  })
-  return { db: counted as unknown as Db, statements: () => statements }
+    execute(statement) {
+      statements++
+      return db.execute(statement)
+    },
+  }
+  return { db: counted, statements: () => statements }
 }
 const soon = 20_000
 const PATIENCE = { interval: 20 }
@@ -180,7 +184,7 @@ describe('a delivery that fails', () => {
     expect(await sweep(soon)).toEqual({ sent: 0, failed: 40 })
     expect(news).toHaveLength(1)
     const others = newReplica(httpSink(sink.url), { parallel: 4, firstWait: 60_000, reportEvery: 0 })
-    await db.outboxEvent.updateMany({ data: { nextAttemptAt: new Date(0) } })
+    await (await db.prisma()).outboxEvent.updateMany({ data: { nextAttemptAt: new Date(0) } })
     await others.sweep(soon)
     expect(others.news.length).toBeGreaterThan(1)
     expect(others.news.reduce((sum, each) => sum + (each.is === 'failing' ? each.failed : 0), 0)).toBe(40)
@@ -392,16 +396,15 @@ describe('a replica', () => {
     const [id = ''] = await write({ subject: 'e' })
     const news: DeliveryNews[] = []
     let away = true
-    const flaky = db.$extends({
-      query: {
-        $queryRaw({ args, query }) {
-          if (away) throw new Error('away')
-          return query(args)
-        },
+    const flaky: Db = {
+      ...db,
+      async query(statement, schema) {
+        if (away) throw new Error('away')
+        return db.query(statement, schema)
       },
-    })
+    }
     const replica = startReplica({
-      db: flaky as unknown as Db,
+      db: flaky,
       send: httpSink(sink.url),
       report: (each) => news.push(each),
       limits: { ...deliveryLimits, databaseAway: 50 },
@@ -438,7 +441,7 @@ describe('a long queue of one subject', () => {
     const subject = uuidv7()
     const ids = Array.from({ length: 300 }, () => uuidv7())
     const data = ids.map((id) => ({ id, userId: 'someone', subject, type: 'todo.created', data: {} }))
-    await db.outboxEvent.createMany({ data })
+    await (await db.prisma()).outboxEvent.createMany({ data })
     const order: string[] = []
     const send: Send = async ({ id }) => {
       order.push(id)
@@ -455,20 +458,23 @@ describe('a long queue of one subject', () => {
     // One session, which makes its counts of rows known when it is told to.
     const one = createDb({ url, poolSize: 1 })
     const rowsTouched = async () => {
-      await one.$queryRaw`SELECT pg_stat_force_next_flush()::text`
-      const [{ rows } = { rows: 0 }] = await one.$queryRaw<{ rows: number }[]>`
-        SELECT (seq_tup_read + idx_tup_fetch + n_tup_upd)::int AS rows FROM pg_stat_user_tables WHERE relname = 'outbox_events'`
+      await one.query(sql`SELECT pg_stat_force_next_flush()::text`, z.unknown())
+      const [{ rows } = { rows: 0 }] = await one.query(
+        sql`
+        SELECT (seq_tup_read + idx_tup_fetch + n_tup_upd)::int AS rows FROM pg_stat_user_tables WHERE relname = 'outbox_events'`,
+        z.object({ rows: z.number() }),
+      )
       return rows
     }
-    await one.$executeRaw`
+    await one.execute(sql`
       INSERT INTO outbox_events (id, user_id, subject, type, data, next_attempt_at)
       SELECT gen_random_uuid(), 'someone', 'hot', 'todo.created', '{}', now() - (${count}::int - n) * interval '1 millisecond'
-      FROM generate_series(1, ${count}::int) AS n`
-    await one.$executeRaw`ANALYZE outbox_events`
+      FROM generate_series(1, ${count}::int) AS n`)
+    await one.execute(sql`ANALYZE outbox_events`)
     const before = await rowsTouched()
     const { runs, more } = await makeOutbox(one, deliveryLimits).claim(32)
     const touched = (await rowsTouched()) - before
-    await one.$disconnect()
+    await one.close()
     expect(runs.map(({ events }) => events.length)).toEqual([deliveryLimits.runEvents])
     expect(more).toBe(true)
     // 32 due events are looked at, placed and written; a run has 50.

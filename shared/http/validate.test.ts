@@ -9,7 +9,7 @@ import { Problem } from './problem.ts'
 import { body, path, query } from './validate.ts'
 
 const { deps } = testDeps()
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const Note = z.strictObject({
   title: text(1, 20),

@@ -12,7 +12,7 @@ import { openApi } from './openapi.ts'
 import { serves } from './route.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 const { app, functions } = localApp(world.env, world.deps)
 
 const Media = z.looseObject({ schema: z.looseObject({}), example: z.unknown().optional() })

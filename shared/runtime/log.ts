@@ -1,4 +1,6 @@
 // One JSON line a request, on standard output. No token, password, query string or text of a user is ever in it.
+import { sqlState } from '@todo/prisma'
+
 export type LogFields = Record<string, string | number | boolean | null | undefined>
 export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: LogFields) => void
 
@@ -6,12 +8,13 @@ export const jsonLog: Log = (level, message, fields) => {
   process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`)
 }
 
-/** What an operator needs of an error. Prisma's messages hold SQL and values, so of those only the codes and the place. */
+/** The fields of an error that an operator needs. The database's messages may hold SQL and values, so of those only the codes and the stack. */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: typeof error }
   const { name, message, stack, cause } = error
   const code = 'code' in error ? String(error.code) : undefined
-  const fromPrisma = 'clientVersion' in error || name.startsWith('Prisma')
+  const state = sqlState(error)
+  const fromDatabase = state !== undefined || 'clientVersion' in error || name.startsWith('Prisma')
   const frames = stack
     ?.split('\n')
     .filter((line) => /^\s+at /.test(line))
@@ -21,8 +24,8 @@ export function errorFields(error: unknown): LogFields {
   return {
     error: name,
     error_code: code,
-    sql_state: fromPrisma ? /Code: `(\w+)`/.exec(message)?.[1] : undefined,
-    error_message: fromPrisma ? undefined : message,
+    sql_state: state,
+    error_message: fromDatabase ? undefined : message,
     error_stack: frames,
     ...(cause instanceof Error ? causeFields(cause) : {}),
   }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createDb } from '@todo/prisma'
+import { createDb, raw } from '@todo/prisma'
 import { migrate } from '@todo/prisma/migrate'
 import { CloudEvent, HTTP } from 'cloudevents'
 import { afterAll, inject } from 'vitest'
@@ -15,10 +15,10 @@ afterAll(() => Promise.all([...open].map((close) => close())))
 export async function newOutboxDatabase(): Promise<string> {
   const server = createDb({ url: inject('databaseUrl'), poolSize: 1 })
   const name = `events_${randomUUID().replaceAll('-', '')}`
-  await server.$executeRawUnsafe(`CREATE DATABASE ${name}`)
+  await server.execute(raw(`CREATE DATABASE ${name}`))
   open.add(async () => {
-    await server.$executeRawUnsafe(`DROP DATABASE ${name} WITH (FORCE)`)
-    await server.$disconnect()
+    await server.execute(raw(`DROP DATABASE ${name} WITH (FORCE)`))
+    await server.close()
   })
   const url = Object.assign(new URL(inject('databaseUrl')), { pathname: `/${name}` }).href
   await migrate({ url })

@@ -7,7 +7,7 @@ import { completeTodo, createTodo, deleteTodo, updateTodo } from './todos.ts'
 
 // Nobody takes anything from this database's outbox: it shows what was written.
 const world = testDeps({ DATABASE_POOL_SIZE: '8' })
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const NOON = new Date('2027-01-10T12:00:00.000Z')
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -20,7 +20,8 @@ async function newTeller() {
     delivery: { nudge: () => nudges++ },
     traceparent: TRACEPARENT,
   }
-  const rows = () => world.deps.db.outboxEvent.findMany({ where: { userId: ctx.actor.userId }, orderBy: { sequence: 'asc' } })
+  const rows = async () =>
+    (await world.deps.db.prisma()).outboxEvent.findMany({ where: { userId: ctx.actor.userId }, orderBy: { sequence: 'asc' } })
   const told = async () => (await rows()).map(({ type, data }) => ({ type, data: parsed(type, data) }))
   const create = (input: unknown = { title: 'Buy milk' }) => createTodo(ctx, CreateTodo.parse(input))
   return { ctx, rows, told, create, nudges: () => nudges }
@@ -125,7 +126,9 @@ describe('nothing is told', () => {
     const broken = { ...ctx, traceparent: '\u0000' }
     await expect(updateTodo(broken, { todo_id, title: 'Lost' })).rejects.toThrow()
     await expect(deleteTodo(broken, { todo_id })).rejects.toThrow()
-    expect(await world.deps.db.todo.findMany({ where: { userId: ctx.actor.userId } })).toMatchObject([{ title: 'Buy milk' }])
+    expect(await (await world.deps.db.prisma()).todo.findMany({ where: { userId: ctx.actor.userId } })).toMatchObject([
+      { title: 'Buy milk' },
+    ])
     expect(await told()).toHaveLength(1)
   })
 })

@@ -1,6 +1,6 @@
 // What lists show, in which order, and what a cursor may say.
 import { randomUUID } from 'node:crypto'
-import { createDb } from '@todo/prisma'
+import { createDb, raw } from '@todo/prisma'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { UserContext } from '../core/operation.ts'
@@ -9,7 +9,7 @@ import { CreateTodo, ListTodos, sorts, type Todo } from './schema.ts'
 import { completeTodo, createTodo, listTodos, updateTodo } from './todos.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 async function newOwner(inputs: readonly object[] = []): Promise<UserContext> {
   const ctx = contextOf(world.deps, await newUser(world))
@@ -298,9 +298,9 @@ describe('cursors', () => {
 describe('a server with other habits', () => {
   it('of time zone and date style stores, shows and pages the same', async () => {
     const name = `habits-${randomUUID()}`
-    await world.deps.db.$executeRawUnsafe(`CREATE ROLE "${name}" LOGIN SUPERUSER PASSWORD 'x'`)
-    await world.deps.db.$executeRawUnsafe(`ALTER ROLE "${name}" SET timezone = 'America/New_York'`)
-    await world.deps.db.$executeRawUnsafe(`ALTER ROLE "${name}" SET datestyle = 'SQL, DMY'`)
+    await world.deps.db.execute(raw(`CREATE ROLE "${name}" LOGIN SUPERUSER PASSWORD 'x'`))
+    await world.deps.db.execute(raw(`ALTER ROLE "${name}" SET timezone = 'America/New_York'`))
+    await world.deps.db.execute(raw(`ALTER ROLE "${name}" SET datestyle = 'SQL, DMY'`))
     const url = Object.assign(new URL(inject('databaseUrl')), { username: name, password: 'x' }).href
     const db = createDb({ url })
     try {
@@ -315,8 +315,8 @@ describe('a server with other habits', () => {
       expect(expected[0]).toMatchObject({ completed_at: '2027-07-10T12:00:00.000Z', updated_at: '2027-07-10T12:00:00.001Z' })
       for (const sort of ['due', 'created', 'updated']) expect(await walk(abroad, { sort, limit: 1 })).toEqual(expected)
     } finally {
-      await db.$disconnect()
-      await world.deps.db.$executeRawUnsafe(`DROP ROLE "${name}"`)
+      await db.close()
+      await world.deps.db.execute(raw(`DROP ROLE "${name}"`))
     }
   })
 })

@@ -7,7 +7,7 @@ import { CreateTodo, ListTodos, priorities, sorts, type Todo, UpdateTodo } from 
 import { createTodo, deleteTodo, getTodo, listTodos, updateTodo } from './todos.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 // Few different values, so that many rows tie.
 const dated = fc.record({
