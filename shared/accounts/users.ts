@@ -94,13 +94,12 @@ export const registerUser = operation(
     if (await passwords.isCommon(password))
       throw invalid('/password', 'This password is one of the most common ones. Please choose another.')
     const passwordHash = await passwords.hash(password)
-    const id = uuidv7()
-    const now = clock()
+    const prisma = await db.prisma()
     try {
-      await db.execute(sql`
-        INSERT INTO users (id, email, username, username_key, password_hash, created_at)
-        VALUES (${id}, ${email}, ${username}, ${usernameKey(username)}, ${passwordHash}, ${instant(now)})`)
-      return { id, email, username, created_at: now.toISOString() }
+      const { id, createdAt } = await prisma.user.create({
+        data: { id: uuidv7(), email, username, usernameKey: usernameKey(username), passwordHash, createdAt: clock() },
+      })
+      return { id, email, username, created_at: createdAt.toISOString() }
     } catch (error) {
       throw taken(constraintOf(error)) ?? error
     }
