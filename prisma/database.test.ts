@@ -35,7 +35,7 @@ describe('the types of a row', () => {
     expect(rows).toEqual([{ big: '9007199254740993' }])
   })
 
-  it('reads a day, a time and a timestamp without zone as text, whatever the zone of the process', async () => {
+  it('reads a day, a time and a timestamp without zone as text, regardless of the zone of the process', async () => {
     const Row = z.strictObject({ day: z.string(), time: z.string(), local: z.string() })
     const rows = await db.query(
       sql`SELECT '2027-01-15'::date AS day, '09:30'::time(0) AS time, '2027-01-15 09:30'::timestamp AS local`,

@@ -1,4 +1,4 @@
-// Quotas over the real triggers: counts are exact, whatever runs at once and however rows come and go.
+// Quotas over the real triggers: counts are exact for parallel changes of every kind.
 
 import { sql } from '@todo/prisma'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -140,7 +140,7 @@ describe('the quota for open todos', () => {
     expect(await counts(ctx)).toEqual([0, 0])
   })
 
-  it('goes with the account, whatever is written meanwhile', async () => {
+  it('is deleted with the account, also during writes', async () => {
     const ctx = await newOwner()
     await add(ctx)
     await begin(ctx)

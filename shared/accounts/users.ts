@@ -1,4 +1,4 @@
-// Accounts: our own, and those that a foreign issuer vouches for.
+// Accounts: our own, and the accounts of foreign issuers.
 import { instant, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
@@ -155,7 +155,7 @@ export const validateToken = operation(
 
 /**
  * Gives a foreign issuer's user the row that their data hangs on. Safe to call twice, and at once.
- * @throws AppError `unauthenticated` when the account was ours and is gone, or belongs to another issuer.
+ * @throws AppError `unauthenticated` when the account was ours and has been deleted, or belongs to another issuer.
  */
 export async function provisionUser(ctx: UserContext): Promise<Row> {
   const { db, actor, clock } = ctx
@@ -178,7 +178,7 @@ async function ownRow({ db, actor }: UserContext): Promise<Row | undefined> {
   return row
 }
 
-/** Runs a first write: a foreign issuer's user has no row until then. Rows that belong to someone name the constraint `…_user_id_fkey`. */
+/** Runs a first write: a foreign issuer's user has no row until then. The foreign key of every owned table is named `…_user_id_fkey`. */
 export async function withOwner<T>(ctx: UserContext, write: () => Promise<T>): Promise<T> {
   try {
     return await write()

@@ -1,7 +1,7 @@
-// A tool's result as short as it can be told: a model pays for every character, and a conversation's row keeps it.
+// Shortens a tool's result: a model is charged for every character, and the row of a message stores it.
 import { chatLimits } from '../../functions/chat/limits.ts'
 
-/** Fields that say nothing to whoever asked: whose it is, and when its row was written. */
+/** Fields without information for the user: the owner, and when the row was written. */
 const SILENT = new Set(['user_id', 'created_at', 'updated_at'])
 
 /** The value without silent and empty fields; one that is still too long becomes the beginning of its JSON. */

@@ -53,7 +53,7 @@ describe('getConversation', () => {
     expect(rest).toMatchObject({ messages: [{ content: 'c' }], count: 1, next_cursor: null })
   })
 
-  it('loads whatever a row holds of calls', async () => {
+  it('loads with calls of any stored shape', async () => {
     const ctx = await owner()
     const conversation_id = await conversation(ctx.actor.userId, new Date(), ['a'])
     await (await db.prisma()).message.updateMany({ where: { conversationId: conversation_id }, data: { toolCalls: [{ odd: true }] } })
@@ -61,7 +61,7 @@ describe('getConversation', () => {
   })
 })
 
-it("someone else's cannot be told from one that never was", async () => {
+it('returns the same 404 for a conversation of another user and for one that never existed', async () => {
   const [ada, eve] = [await owner(), await owner()]
   const conversation_id = await conversation(ada.actor.userId, new Date(), ['secret'])
   const refused = { kind: 'not_found', message: 'There is no such conversation.' }

@@ -20,7 +20,7 @@ export const ToolCall = z.strictObject({
 })
 export type ToolCall = z.output<typeof ToolCall>
 
-/** The same as it is stored: models tell calls apart by their ids. `settled` is false until there is a result. */
+/** The same as it is stored: models identify calls by their ids. `settled` is false until there is a result. */
 export const StoredCall = ToolCall.extend({ id: z.string(), settled: z.boolean() })
 export type StoredCall = z.output<typeof StoredCall>
 
@@ -154,7 +154,7 @@ export const deleteConversation = operation(
   },
 )
 
-/** The same for what never was and for what is someone else's. */
+/** The same error for a conversation of another user and for one that never existed. */
 export const noConversation = () => new AppError('not_found', 'There is no such conversation.')
 
 /** A call without what only the server needs of it. */

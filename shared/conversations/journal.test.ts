@@ -23,7 +23,7 @@ const contents = async (ctx: UserContext, { conversationId }: { conversationId: 
   (await recentMessages(ctx, conversationId, 10)).map(({ content }) => content)
 
 describe('a journal', () => {
-  it('waits for whoever writes already, and gives up when the request does', async () => {
+  it('waits for the request that holds the lease, and gives up when its own request ends', async () => {
     const ctx = contextOf(world.deps, await newUser(world))
     const first = await openJournal(ctx, 'hello')
     await expect(openJournal(ctx, 'me too', first.conversationId, 150)).rejects.toMatchObject({ kind: 'conflict' })
@@ -49,7 +49,7 @@ describe('a journal', () => {
     await next.close()
   })
 
-  it('holds whatever a model says', async () => {
+  it('stores any text of a model', async () => {
     const ctx = contextOf(world.deps, await newUser(world))
     const journal = await openJournal(ctx, 'a\nb')
     const odd = { 'k\0': 'nul \0 and \ud800', __proto__x: [{ deep: '\0' }] }

@@ -7,7 +7,7 @@ export type TokenBudget = ReturnType<typeof makeTokenBudget>
 export function makeTokenBudget({ db, clock }: { db: Db; clock: () => Date }, perDay: number) {
   return {
     /**
-     * Takes tokens before they are spent, so that parallel requests are no way around. `settle` says what they were in truth.
+     * Takes tokens before they are spent, so that parallel requests cannot exceed the budget. `settle` corrects the number.
      * @throws AppError `throttled` when the day has not that many left
      */
     async reserve(userId: string, tokens: number) {

@@ -99,7 +99,7 @@ describe('a delivery', () => {
     const ids = await write(...Array.from({ length: 120 }, (_, n) => ({ subject: subjects[(n * 7) % 12] })))
     const replicas = Array.from({ length: 4 }, () => newReplica(httpSink(sink.url), { parallel: 8 }))
     const tallies = await Promise.all(replicas.map((replica) => replica.sweep(soon)))
-    // A replica may find everything taken and go; whoever delivers last goes on until nothing is left.
+    // A replica may find every event leased and stop; the last one to deliver continues until the outbox is empty.
     expect(await left(ids)).toEqual([])
     expect(tallies.reduce((sum, { sent }) => sum + sent, 0)).toBe(120)
     expect(sink.events.map(({ id }) => id).sort()).toEqual([...ids].sort())
@@ -176,7 +176,7 @@ describe('a delivery that fails', () => {
     expect(news).toMatchObject([{ is: 'dead', event: { id: ids[0] }, reason: `HTTP ${reply}` }])
   })
 
-  it('with many others is told of once, and again with how many there were meanwhile', async () => {
+  it('is reported once for many failures, and again with their number', async () => {
     const sink = await startSink(() => 500)
     await write(...Array.from({ length: 40 }, () => ({})))
     // Long enough that none is due again within the sweep, however slow the machine.
@@ -190,7 +190,7 @@ describe('a delivery that fails', () => {
     expect(others.news.reduce((sum, each) => sum + (each.is === 'failing' ? each.failed : 0), 0)).toBe(40)
   })
 
-  it('ends the run of its subject: what came before is gone, what comes after waits untried', async () => {
+  it('ends the run of its subject: earlier events are delivered, later ones wait untried', async () => {
     const subject = uuidv7()
     const ids = await write(...Array.from({ length: 6 }, () => ({ subject })))
     const sink = await startSink(({ id }) => (id === ids[3] ? 503 : 202))
@@ -229,7 +229,7 @@ describe('a delivery that fails', () => {
     ])
   })
 
-  it('because nobody is there is tried again by the replica itself, with nobody asking, until it is', async () => {
+  it('is retried by the replica itself while the sink is down', async () => {
     let up = false
     const sink = await startSink(() => (up ? 202 : 503))
     const nowhere = httpSink('http://127.0.0.1:2/')
@@ -340,7 +340,7 @@ describe('a replica', () => {
     await expect.poll(() => taken, PATIENCE).toBe(true)
     slow.resolve({ is: 'refused', reason: 'too late' })
     await late
-    // The first event was delivered, which is true whoever holds the lease. The second is not given up by the late replica.
+    // The first event was delivered, which holds for any holder of the lease. The second is not given up by the late replica.
     expect(await left(ids)).toMatchObject(ids.slice(1).map((id) => ({ id, deadAt: null, lastError: null })))
     busy.resolve({ is: 'delivered' })
     expect(await second).toEqual({ sent: 4, failed: 0 })
@@ -391,7 +391,7 @@ describe('a replica', () => {
     expect(sink.events).toHaveLength(count)
   })
 
-  it('whose database is away says so, and takes up its work when it is back', async () => {
+  it('reports that its database is away, and resumes when it is back', async () => {
     const sink = await startSink()
     const [id = ''] = await write({ subject: 'e' })
     const news: DeliveryNews[] = []
@@ -455,7 +455,7 @@ describe('a long queue of one subject', () => {
   })
 
   it.each([100, 30_000])('is read in small pieces when it has %i events', async (count) => {
-    // One session, which makes its counts of rows known when it is told to.
+    // One session, which publishes its row counts on request.
     const one = createDb({ url, poolSize: 1 })
     const rowsTouched = async () => {
       await one.query(sql`SELECT pg_stat_force_next_flush()::text`, z.unknown())
@@ -482,7 +482,7 @@ describe('a long queue of one subject', () => {
   })
 })
 
-it('the oldest event of a subject is due before those that wait behind it', async () => {
+it('the oldest event of a subject is due before the events behind it', async () => {
   const outbox = makeOutbox(db, { ...deliveryLimits, lease: 100 })
   const subject = uuidv7()
   const ids = await write({ subject }, { subject }, { subject })
@@ -491,7 +491,7 @@ it('the oldest event of a subject is due before those that wait behind it', asyn
   for (const { nextAttemptAt } of rest) expect(nextAttemptAt.getTime()).toBeGreaterThan(head?.nextAttemptAt.getTime() ?? Number.NaN)
 })
 
-it('what comes due between a last look and the question when to look again is not forgotten', async () => {
+it('delivers an event that becomes due between the last claim and the scheduling of the next one', async () => {
   const outbox = makeOutbox(db, deliveryLimits)
   expect(await outbox.untilNext()).toBeUndefined()
   await write({ deadAt: new Date() }, { nextAttemptAt: new Date(Date.now() + 60_000) })

@@ -4,7 +4,7 @@ import { type Db, instant, type Sql, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 
-/** What a context carries of the delivery: a change that was made tells it that there is something to deliver. */
+/** The part of the delivery in a context: a change reports that there is an event to deliver. */
 export type Nudge = { nudge(): void }
 
 const OutboxEvent = z.strictObject({
@@ -72,7 +72,7 @@ export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEve
     )`)
   return {
     /**
-     * Looks at no more than `limit` due events. Leases those that are the oldest of their subject, and returns each with the events behind
+     * Looks at no more than `limit` due events. Leases the oldest of each subject, and returns each with the events behind
      * it. The others are put off until the lease or backoff of the oldest ends, so that a long queue is not read again and again.
      * `waiting`: events were put off. `more`: further events may be due.
      */
@@ -170,7 +170,7 @@ export async function outboxHealth(db: Db): Promise<z.output<typeof OutboxHealth
   return health ?? { dead: 0, oldest_age_seconds: 0 }
 }
 
-/** Removes what was given up so many milliseconds ago, ten thousand at a time, and returns how many that were. */
+/** Removes events that were given up `age` milliseconds ago, at most 10,000 a call. Returns their number. */
 export const pruneOutbox = (db: Db, age: number): Promise<number> =>
   db.execute(sql`
     DELETE FROM outbox_events WHERE id IN (

@@ -1,5 +1,5 @@
-// What changes of todos tell the world: the types of events, what their data is, and how a change writes its event in the very statement
-// that makes it. A change that changes nothing tells nothing.
+// The events of todos: their types, their data, and how a change writes its event in the same statement.
+// A change that changes nothing writes no event.
 import { empty, type Sql, sql } from '@todo/prisma'
 import { z } from 'zod'
 import type { UserContext } from '../core/operation.ts'
@@ -23,7 +23,7 @@ export type TodoEventType = keyof typeof todoEvents
 
 const typed = (type: TodoEventType) => sql`${type}::text`
 
-/** A statement that returns the todo it adds or removes, made to tell so where somebody delivers events. */
+/** Extends a statement that returns the todo it adds or removes: it also writes the event, where events are delivered. */
 export function telling(ctx: UserContext, at: Date, type: TodoEventType, statement: Sql): Sql {
   if (!ctx.delivery) return statement
   const event = insertEvent({ type: typed(type), data: sql`to_jsonb(todo)`, from: sql`todo` }, { at, traceparent: ctx.traceparent })
@@ -39,7 +39,7 @@ type Change = {
   todo: Sql
 }
 
-/** The same for a change. What it was is read under the lock that the change needs anyway, so that parallel changes tell the truth. */
+/** The same for a change. The previous state is read under the lock that the change needs anyway, so that parallel changes are exact. */
 export function tellingChange(ctx: UserContext, at: Date, { current, update, todo }: Change): Sql {
   if (!ctx.delivery) return update(empty, todo)
   const type = sql`CASE WHEN completed = (was->>'completed')::bool THEN ${typed('todo.updated')}

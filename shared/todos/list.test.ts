@@ -227,7 +227,7 @@ describe('cursors', () => {
     await expect(list(await newOwner(), { sort, cursor })).rejects.toMatchObject(refusal)
   })
 
-  it('that were edited into another sound place show what comes behind it', async () => {
+  it('that were edited into another valid place show the todos behind it', async () => {
     const ctx = await newOwner([{ title: 'a', due_date: '2027-01-15' }, { title: 'b' }])
     for (const [sort, key, expected] of [
       ['created', '0001-01-01T00:00:00.000Z', ['a', 'b']],
@@ -242,7 +242,7 @@ describe('cursors', () => {
     }
   })
 
-  it('that came with another filter show what comes behind them', async () => {
+  it('of another filter show the todos behind them', async () => {
     const ctx = await newOwner([
       { title: 'high', priority: 'high' },
       { title: 'low', priority: 'low' },
@@ -258,7 +258,7 @@ describe('cursors', () => {
     }
   })
 
-  it('are refused or understood whatever they are, and never break anything', async () => {
+  it('of any content are refused or understood, and never break a list', async () => {
     const ctx = await newOwner([{ title: 'a' }])
     const anyCursor = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 100 }),

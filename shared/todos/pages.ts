@@ -43,7 +43,7 @@ function conditions({ status, priority, tag, due_before, due_after }: Omit<Filte
 function after({ sort, key: place, id }: Cursor, key: ReturnType<typeof sortKey>, { priority }: Filters): Sql {
   const than = key.descending ? raw('<') : raw('>')
   const behind = sql`(${key.expression}, id) ${than} (${place}::${key.type}, ${id}::uuid)`
-  // Said twice: of todos that are alike in priority the id alone tells the order, and without that all before it would be read again.
+  // Twice: among todos of one priority the id alone decides the order, and without this condition all todos before it would be read again.
   const alike = priority !== undefined && sort.endsWith('priority') && place === String(priorities.indexOf(priority) + 1)
   return alike ? sql`${behind} AND id ${than} ${id}::uuid` : behind
 }

@@ -12,7 +12,7 @@ type Place = Pick<Todo, 'created_at' | 'updated_at' | 'title' | 'due_date' | 'du
 type Key = {
   /** Word for word as its index in the migrations has it. A mere column carries its table's name: it is not what is selected by that name. */
   expression: Sql
-  /** How PostgreSQL reads the key of a cursor, whatever the session's settings. */
+  /** How PostgreSQL reads the key of a cursor, regardless of the session's settings. */
   type: Sql
   /** The key of a todo, as text. */
   of(todo: Place): string

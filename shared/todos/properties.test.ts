@@ -1,4 +1,4 @@
-// What must hold for any todos and any changes, tried with many that nobody would think of.
+// Properties that hold for any todos and any changes, tried with generated ones.
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { UserContext } from '../core/operation.ts'

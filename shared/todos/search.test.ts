@@ -86,7 +86,7 @@ describe('a search among more todos than it reads in order', () => {
       seed: 7,
     })
     await fill(ctx, texts)
-    // Another user's: found by nobody else.
+    // Another user's: not in this user's results.
     await fill(contextOf(world.deps, await newUser(world)), texts.slice(0, 50))
   })
 

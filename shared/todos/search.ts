@@ -9,7 +9,7 @@ export const WALKED = 500
 /** Word for word as its indexes have it. In upper case, because that is what it is in any context: a Greek sigma has two lower ones. */
 const searched = sql`upper((title || E'\\n' || COALESCE(description, '')) COLLATE "und-x-icu")`
 
-/** Title or description contain the text, whatever the case. */
+/** Title or description contain the text in any case. */
 const containing = (q: string) => sql`${searched} LIKE upper(${`%${q.replace(/[\\%_]/g, '\\$&')}%`}::text COLLATE "und-x-icu")`
 
 /** Three letters that any locale takes for letters: only such a text has trigrams. */

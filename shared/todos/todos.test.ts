@@ -211,7 +211,7 @@ describe('deleteTodo', () => {
   })
 })
 
-describe("what is someone else's, or never was", () => {
+describe('a todo of another user, or one that never existed', () => {
   const calls: Record<string, (ctx: UserContext, todo_id: string) => Promise<unknown>> = {
     getTodo: (ctx, todo_id) => getTodo(ctx, { todo_id }),
     'updateTodo with changes': (ctx, todo_id) => updateTodo(ctx, { todo_id, title: 'mine' }),

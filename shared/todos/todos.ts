@@ -1,4 +1,4 @@
-// Todos: the product. Every statement carries the owner's id; what is someone else's does not exist here.
+// Todos: the product. Every statement carries the owner's id; a todo of another user does not exist here.
 import { instant, join, raw, type Sql, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import type { z } from 'zod'
@@ -140,7 +140,7 @@ function only([todo]: Todo[]): Todo {
   return todo
 }
 
-/** The same for what never was and for what is someone else's. */
+/** The same error for a todo of another user and for one that never existed. */
 const notFound = () => new AppError('not_found', 'There is no such todo.')
 
 type Assignment = { column: string; value: Sql }
