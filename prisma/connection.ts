@@ -41,7 +41,7 @@ export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: C
 
 /**
  * The same for a migration: one connection, no limit to how long it may take or wait, and not through a pooler, which would hand out
- * the lock that keeps two runs apart to whoever comes next.
+ * the lock that keeps two runs apart to another client.
  * @throws StartupError as `connectionConfig` does, and when the URL is a pooler's.
  */
 export function migrationConfig(connection: ConnectionOptions): PoolConfig {
@@ -52,7 +52,7 @@ export function migrationConfig(connection: ConnectionOptions): PoolConfig {
   return { connectionString, connectionTimeoutMillis: 10_000, keepAlive, keepAliveInitialDelayMillis, max: 1, ...SESSION }
 }
 
-/** Prisma's adapter reads and writes moments without their zone, in ISO form: whatever the server's settings, a session has these. */
+/** Prisma's adapter reads and writes timestamps without a zone, in ISO form, so a session sets both regardless of the server's settings. */
 const SESSION = { options: '-c TimeZone=UTC -c DateStyle=ISO' }
 
 /** Whether a transaction pooler answers there: it keeps nothing for a session. @throws StartupError as `connectionConfig` does */

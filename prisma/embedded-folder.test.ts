@@ -114,7 +114,7 @@ describe('starts at the same time on one folder', () => {
     }
   })
 
-  it('are told the address that the first one has announced', async () => {
+  it('get the address that the first start announced', async () => {
     const directory = path.join(await newHome(), 'postgres')
     const server = await start(directory)
     server.announce('http://localhost:8000')

@@ -1,17 +1,19 @@
-// What Prisma really throws when a database fails: each case is brought about, none is imitated.
+// Errors of both sides of the port when a database fails: each test makes a real server fail.
+
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
 import { type EmbeddedServer, startEmbedded } from './embedded.ts'
-import { createDb, type Db, databaseFailure } from './index.ts'
+import { createDb, type Db, databaseFailure, sql } from './index.ts'
 
 let db: Db
 beforeAll(() => {
   db = createDb({ url: inject('databaseUrl') })
 })
-afterAll(() => db.$disconnect())
+afterAll(() => db.close())
 
 const newUser = () => {
   const name = `user-${randomUUID()}`
@@ -29,7 +31,7 @@ async function failureOf(work: Promise<unknown>) {
 
 function otherDb(url = inject('databaseUrl'), poolSize = 1) {
   const other = createDb({ url, poolSize })
-  onTestFinished(() => other.$disconnect())
+  onTestFinished(() => other.close())
   return other
 }
 
@@ -37,33 +39,38 @@ describe('a constraint', () => {
   it.each([
     [
       'unique, by model',
-      () => db.user.createMany({ data: [newUser(), newUser()].map((user) => ({ ...user, email: 'same@example.com' })) }),
+      async () =>
+        (await db.prisma()).user.createMany({ data: [newUser(), newUser()].map((user) => ({ ...user, email: 'same@example.com' })) }),
       'users_email_key',
     ],
     [
       'check, before it is unique',
-      () => db.$executeRaw`INSERT INTO users (id) SELECT 'same' FROM generate_series(1, 2)`,
+      () => db.execute(sql`INSERT INTO users (id) SELECT 'same' FROM generate_series(1, 2)`),
       'users_local_or_foreign',
     ],
     [
       'primary key, by SQL',
-      () => db.$executeRaw`INSERT INTO users (id, issuer) SELECT 'same', 'x' FROM generate_series(1, 2)`,
+      () => db.execute(sql`INSERT INTO users (id, issuer) SELECT 'same', 'x' FROM generate_series(1, 2)`),
       'users_pkey',
     ],
-    ['foreign key, by model', () => db.todo.create({ data: { id: randomUUID(), userId: 'nobody', title: 'x' } }), 'todos_user_id_fkey'],
+    [
+      'foreign key, by model',
+      async () => (await db.prisma()).todo.create({ data: { id: randomUUID(), userId: 'nobody', title: 'x' } }),
+      'todos_user_id_fkey',
+    ],
     [
       'foreign key, by SQL',
-      () => db.$executeRaw`INSERT INTO todos (id, user_id, title) VALUES (gen_random_uuid(), 'nobody', 'x')`,
+      () => db.execute(sql`INSERT INTO todos (id, user_id, title) VALUES (gen_random_uuid(), 'nobody', 'x')`),
       'todos_user_id_fkey',
     ],
     [
       'check, by model',
-      () => db.todo.create({ data: { id: randomUUID(), userId: 'nobody', title: 'x', priority: 9 } }),
+      async () => (await db.prisma()).todo.create({ data: { id: randomUUID(), userId: 'nobody', title: 'x', priority: 9 } }),
       'todos_priority_range',
     ],
     [
       'check, by SQL',
-      () => db.$executeRaw`INSERT INTO todos (id, user_id, title, due_time) VALUES (gen_random_uuid(), 'nobody', 'x', '09:30')`,
+      () => db.execute(sql`INSERT INTO todos (id, user_id, title, due_time) VALUES (gen_random_uuid(), 'nobody', 'x', '09:30')`),
       'todos_due_time_needs_date',
     ],
   ])('is named: %s', async (_, violate, constraint) => {
@@ -74,10 +81,10 @@ describe('a constraint', () => {
 describe('contention', () => {
   it('is a deadlock', async () => {
     const [a, b] = [newUser(), newUser()]
-    await db.user.createMany({ data: [a, b] })
+    await (await db.prisma()).user.createMany({ data: [a, b] })
     const locked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
     const rename = async (first: string, second: string, mine: 0 | 1) =>
-      otherDb().$transaction(async (tx) => {
+      (await otherDb().prisma()).$transaction(async (tx) => {
         await tx.user.update({ where: { id: first }, data: { username: 'x' } })
         locked[mine].resolve()
         await locked[mine === 0 ? 1 : 0].promise
@@ -90,11 +97,11 @@ describe('contention', () => {
 
   it('is a serialization failure', async () => {
     const user = newUser()
-    await db.user.create({ data: user })
-    const work = otherDb().$transaction(
+    await (await db.prisma()).user.create({ data: user })
+    const work = (await otherDb().prisma()).$transaction(
       async (tx) => {
         await tx.user.findUnique({ where: { id: user.id } })
-        await db.user.update({ where: { id: user.id }, data: { username: 'first' } })
+        await (await db.prisma()).user.update({ where: { id: user.id }, data: { username: 'first' } })
         await tx.user.update({ where: { id: user.id }, data: { username: 'second' } })
       },
       { isolationLevel: 'Serializable' },
@@ -108,33 +115,33 @@ describe('unavailable', () => {
 
   it('is a statement, or a lock, that takes too long', async () => {
     const slow = otherDb()
-    await slow.$executeRaw`SET statement_timeout = 20`
-    expect(await failureOf(slow.$queryRaw`SELECT pg_sleep(5)::text`)).toEqual(unavailable)
-    await slow.$executeRaw`SET statement_timeout = 0`
-    await slow.$executeRaw`SET lock_timeout = 20`
+    await slow.execute(sql`SET statement_timeout = 20`)
+    expect(await failureOf(slow.query(sql`SELECT pg_sleep(5)::text`, z.unknown()))).toEqual(unavailable)
+    await slow.execute(sql`SET statement_timeout = 0`)
+    await slow.execute(sql`SET lock_timeout = 20`)
     const user = newUser()
-    await db.user.create({ data: user })
-    await db.$transaction(async (tx) => {
+    await (await db.prisma()).user.create({ data: user })
+    await (await db.prisma()).$transaction(async (tx) => {
       await tx.user.update({ where: { id: user.id }, data: { username: 'x' } })
-      expect(await failureOf(slow.user.delete({ where: { id: user.id } }))).toEqual(unavailable)
+      expect(await failureOf((await slow.prisma()).user.delete({ where: { id: user.id } }))).toEqual(unavailable)
     })
   })
 
   it('is a server that takes no writes', async () => {
     const standby = otherDb()
-    await standby.$executeRaw`SET default_transaction_read_only = on`
-    expect(await failureOf(standby.user.create({ data: newUser() }))).toEqual(unavailable)
-    await standby.$executeRaw`SET default_transaction_read_only = on`
-    expect(await failureOf(standby.$executeRaw`DELETE FROM users WHERE false`)).toEqual(unavailable)
+    await standby.execute(sql`SET default_transaction_read_only = on`)
+    expect(await failureOf((await standby.prisma()).user.create({ data: newUser() }))).toEqual(unavailable)
+    await standby.execute(sql`SET default_transaction_read_only = on`)
+    expect(await failureOf(standby.execute(sql`DELETE FROM users WHERE false`))).toEqual(unavailable)
   })
 
   it('is a connection that is killed at work, or while it idles; the next query gets a new one', async () => {
     const victim = otherDb()
-    const pid = async () => (await victim.$queryRaw<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`)[0].pid
-    const work = failureOf(victim.$queryRaw`SELECT pg_terminate_backend(pg_backend_pid())::text, pg_sleep(5)::text`)
+    const pid = async () => (await victim.query(sql`SELECT pg_backend_pid() AS pid`, z.object({ pid: z.number() })))[0]?.pid
+    const work = failureOf(victim.query(sql`SELECT pg_terminate_backend(pg_backend_pid())::text, pg_sleep(5)::text`, z.unknown()))
     expect(await work).toEqual(unavailable)
     const idle = await pid()
-    await db.$queryRaw`SELECT pg_terminate_backend(${idle}::int, 5000)`
+    await db.query(sql`SELECT pg_terminate_backend(${idle}::int, 5000)`, z.unknown())
     const next = await pid().catch((error) => databaseFailure(error))
     if (typeof next === 'number') expect(next).not.toBe(idle)
     else expect(next).toEqual(unavailable)
@@ -143,14 +150,15 @@ describe('unavailable', () => {
 
   it('is a pool with nothing left, and a transaction that gets no connection', async () => {
     const small = otherDb()
-    await small.$transaction(
+    const model = await small.prisma()
+    await model.$transaction(
       async () => {
-        expect(await failureOf(small.$queryRaw`SELECT 1`)).toEqual(unavailable)
+        expect(await failureOf(small.query(sql`SELECT 1`, z.unknown()))).toEqual(unavailable)
       },
       { timeout: 20_000 },
     )
-    await small.$transaction(async () => {
-      expect(await failureOf(small.$transaction(async () => {}, { maxWait: 50 }))).toEqual(unavailable)
+    await model.$transaction(async () => {
+      expect(await failureOf(model.$transaction(async () => {}, { maxWait: 50 }))).toEqual(unavailable)
     })
   })
 
@@ -169,21 +177,21 @@ describe('unavailable', () => {
     })
     const url = await server.database('todo')
     const all = [otherDb(url), otherDb(url), otherDb(url)] as const
-    await Promise.all(all.map((holder) => holder.$queryRaw`SELECT 1`))
-    expect(await failureOf(otherDb(url).$queryRaw`SELECT 1`)).toEqual(unavailable)
+    await Promise.all(all.map((holder) => holder.query(sql`SELECT 1`, z.unknown())))
+    expect(await failureOf(otherDb(url).query(sql`SELECT 1`, z.unknown()))).toEqual(unavailable)
 
-    const cut = failureOf(all[0].$queryRaw`SELECT pg_sleep(20)::text`)
-    while ((await all[1].$queryRaw<[]>`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'`).length === 0);
+    const cut = failureOf(all[0].query(sql`SELECT pg_sleep(20)::text`, z.unknown()))
+    while ((await all[1].query(sql`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'`, z.unknown())).length === 0);
     await server.stop()
     expect(await cut).toEqual(unavailable)
-    expect(await failureOf(all[1].$queryRaw`SELECT 1`)).toEqual(unavailable)
-    expect(await failureOf(otherDb(url).user.findFirst())).toEqual(unavailable)
+    expect(await failureOf(all[1].query(sql`SELECT 1`, z.unknown()))).toEqual(unavailable)
+    expect(await failureOf((await otherDb(url).prisma()).user.findFirst())).toEqual(unavailable)
   })
 })
 
 describe('what is not the database’s fault', () => {
   it('stays what it is', async () => {
-    const wrong = await db.$queryRaw`SELECT nothing FROM nowhere`.catch((error) => error)
+    const wrong = await db.query(sql`SELECT nothing FROM nowhere`, z.unknown()).catch((error) => error)
     expect(wrong).toBeInstanceOf(Error)
     for (const other of [wrong, new Error('x'), new TypeError('timeout'), null, undefined, 'ECONNREFUSED', {}]) {
       expect(databaseFailure(other)).toBeUndefined()

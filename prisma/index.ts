@@ -1,12 +1,8 @@
-// The Prisma client of the todo backend: how a function gets its database, and what its errors mean.
-import { Prisma } from './generated/client.ts'
-
+// The package @todo/prisma: the database port, its SQL tag, and the classification of database errors.
 export { type ConnectionOptions, connectionConfig } from './connection.ts'
-export { createDb, type Db } from './db.ts'
-export { databaseFailure } from './failure.ts'
+export { createDb, type Db, type DbOptions, type RowSchema } from './database.ts'
+export { databaseFailure, sqlState } from './failure.ts'
+export type { Prisma } from './generated/client.ts'
 export { outcomeUnknown } from './outcome.ts'
 export { createReadinessCheck, type Readiness } from './readiness.ts'
-export { Prisma }
-
-/** A moment within a raw statement, with its zone: a bare Date reaches PostgreSQL without one. */
-export const instant = (at: Date) => Prisma.sql`${at.toISOString()}::timestamptz`
+export { empty, instant, join, raw, type Sql, sql } from './sql.ts'

@@ -1,7 +1,9 @@
 // Connections that a network or a failover has made useless: how soon the pool is without them.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
-import { createDb, type Db, databaseFailure } from './index.ts'
+import { z } from 'zod'
+import { createDb, type Db, databaseFailure, sql } from './index.ts'
 import { newDatabase, run } from './testing.ts'
 import { startNetwork } from './testing-network.ts'
 
@@ -10,8 +12,8 @@ const RECOVERY_MS = 6_000
 
 function newDb(url: string, poolSize = 4) {
   const errors: Error[] = []
-  const db = createDb({ url, poolSize }, (error) => errors.push(error))
-  onTestFinished(() => db.$disconnect())
+  const db = createDb({ url, poolSize, onConnectionError: (error) => errors.push(error) })
+  onTestFinished(() => db.close())
   return { db, errors }
 }
 
@@ -21,15 +23,25 @@ async function newNetwork() {
   return network
 }
 
-const pidOf = async (db: Db) => (await db.$queryRaw<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`)[0].pid
+const Pid = z.strictObject({ pid: z.int() })
+const pidOf = async (db: Db) => (await db.query(sql`SELECT pg_backend_pid() AS pid`, Pid))[0]?.pid
+/** Occupies two connections at once. */
+const twoPids = async (db: Db) => {
+  const both = [1, 2].map(() => db.query(sql`SELECT pg_backend_pid() AS pid FROM pg_sleep(0.2)`, Pid))
+  return (await Promise.all(both)).flat().map(({ pid }) => pid)
+}
 
 /** Asks again and again, as callers do, until it is stopped: when each request failed or did not. */
-function keepAsking(db: Db) {
+async function keepAsking(db: Db) {
+  const model = await db.prisma()
   const outcomes: { at: number; failed: boolean }[] = []
   let stopped = false
   const ask = async (n: number) => {
     for (; !stopped; await sleep(20 + n)) {
-      const failed = await (n % 2 ? db.$queryRaw`SELECT 1` : db.$transaction([db.$queryRaw`SELECT 1`, db.$queryRaw`SELECT 2`])).then(
+      const failed = await (n % 2
+        ? db.execute(sql`SELECT 1`)
+        : model.$transaction([model.$queryRaw`SELECT 1`, model.$queryRaw`SELECT 2`])
+      ).then(
         () => false,
         (error) => databaseFailure(error)?.kind === 'unavailable' || expect.fail(`not recognised: ${error}`),
       )
@@ -50,7 +62,7 @@ describe('after a black hole', () => {
   it.each([1_000, 4_000])('of %d ms requests succeed soon, and none fails any more, though no old connection ever answers', async (ms) => {
     const network = await newNetwork()
     const { db } = newDb(network.url)
-    const { outcomes, stop } = keepAsking(db)
+    const { outcomes, stop } = await keepAsking(db)
     await expect.poll(() => outcomes.length).toBeGreaterThan(20)
     network.fallSilent()
     await sleep(ms)
@@ -80,7 +92,7 @@ describe('after a black hole', () => {
   it('an idle connection that is dead costs the first request, and no other', async () => {
     const network = await newNetwork()
     const { db, errors } = newDb(network.url)
-    await Promise.all(Array.from({ length: 4 }, () => db.$queryRaw`SELECT pg_sleep(0.1)::text`))
+    await Promise.all(Array.from({ length: 4 }, () => db.query(sql`SELECT pg_sleep(0.1)::text`, z.unknown())))
     network.fallSilent()
     network.comeBack()
     const error = await pidOf(db).catch((reason) => reason)
@@ -92,14 +104,15 @@ describe('after a black hole', () => {
 
 it('leaves a statement alone that the server works on, however quiet its connection is', async () => {
   const { db, errors } = newDb(inject('databaseUrl'))
-  const slow = [db.$queryRaw`SELECT pg_sleep(3.5)::text`, db.$transaction([db.$queryRaw`SELECT pg_sleep(3.5)::text`])]
+  const model = await db.prisma()
+  const slow = [db.execute(sql`SELECT pg_sleep(3.5)`), model.$transaction([model.$queryRaw`SELECT pg_sleep(3.5)::text`])]
   await Promise.all(slow)
   expect(errors).toEqual([])
 })
 
 it('leaves a transaction alone whose caller is slow', async () => {
   const { db, errors } = newDb(inject('databaseUrl'))
-  const pids = await db.$transaction(async (tx) => {
+  const pids = await (await db.prisma()).$transaction(async (tx) => {
     const before = await tx.$queryRaw`SELECT pg_backend_pid() AS pid`
     await sleep(3_000)
     return [before, await tx.$queryRaw`SELECT pg_backend_pid() AS pid`]
@@ -115,21 +128,20 @@ describe('a server that has become read-only', () => {
     await run(url, 'CREATE TABLE words (word text)')
     const { db } = newDb(url, 2)
     // Both connections are the demoted server's; a new one is the new primary's.
-    const pids = await Promise.all([1, 2].map(() => db.$queryRaw<[{ pid: number }]>`SELECT pg_backend_pid() AS pid, pg_sleep(0.2)::text`))
-    await Promise.all([1, 2].map(() => db.$queryRaw`SELECT set_config('default_transaction_read_only', 'on', false), pg_sleep(0.2)::text`))
-    return { db, old: pids.map(([{ pid }]) => pid) }
+    const old = await twoPids(db)
+    await Promise.all([1, 2].map(() => db.execute(sql`SELECT set_config('default_transaction_read_only', 'on', false), pg_sleep(0.2)`)))
+    return { db, old }
   }
-  const write = (db: Pick<Db, '$executeRaw'>) => db.$executeRaw`INSERT INTO words VALUES ('x')`
+  const write = (db: Db) => db.execute(sql`INSERT INTO words VALUES ('x')`)
 
   it.each([
     ['a statement', write],
-    ['a transaction', (db: Db) => db.$transaction((tx) => write(tx))],
+    ['a transaction', async (db: Db) => (await db.prisma()).$transaction((tx) => tx.$executeRaw`INSERT INTO words VALUES ('x')`)],
   ])('counts as unavailable for %s, and the next ones reach another server, on every connection', async (_, work) => {
     const { db, old } = await readOnly()
     const error = await work(db).catch((reason) => reason)
     expect(databaseFailure(error)).toEqual({ kind: 'unavailable' })
-    const now = await Promise.all([1, 2].map(() => db.$queryRaw<[{ pid: number }]>`SELECT pg_backend_pid() AS pid, pg_sleep(0.2)::text`))
-    for (const [{ pid }] of now) expect(old).not.toContain(pid)
+    for (const pid of await twoPids(db)) expect(old).not.toContain(pid)
     await work(db)
   })
 })

@@ -42,7 +42,7 @@ export type WatchedPool = {
 /**
  * A pool of at most `connection.poolSize` connections. While one of them owes an answer for more than a second, one more connection asks
  * the server whether it works on that statement.
- * @param onError hears of connections that broke while they were idle, and of those that were given up.
+ * @param onError is called for connections that broke while they were idle, and for connections that were given up.
  * @throws StartupError when the URL may not be used.
  */
 export function createPool(connection: ConnectionOptions, onError: (error: Error) => void): WatchedPool {
@@ -115,7 +115,7 @@ export function createPool(connection: ConnectionOptions, onError: (error: Error
   pool.on('release', (_error, client) => {
     if (!(client instanceof Session)) return
     busy.delete(client)
-    // Nobody reads an answer that is still owed: the next user of the connection would wait behind it.
+    // A pending answer has no reader left: the next user of the connection would wait behind it.
     if (client.retired || client.owesAnswer) client.end().catch(() => {})
     else idle.add(client)
   })

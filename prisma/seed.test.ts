@@ -4,19 +4,19 @@ import { migrate } from './migrate.ts'
 import { demo, seed } from './seed.ts'
 import { newDatabase } from './testing.ts'
 
-it('adds the demo account with its todos once, whoever asks and however often, and leaves what became of them', async () => {
+it('adds the demo account with its todos once, however often it runs, and leaves changed todos alone', async () => {
   const { url, drop } = await newDatabase(inject('databaseUrl'))
   await migrate({ url })
   const db = createDb({ url })
   onTestFinished(async () => {
-    await db.$disconnect()
+    await db.close()
     await drop()
   })
   await Promise.all([seed(db, 'first'), seed(db, 'first'), seed(db, 'first')])
-  expect(await db.user.findMany()).toMatchObject([{ email: demo.email, username: demo.username, passwordHash: 'first' }])
-  expect(await db.todo.count()).toBe(3)
-  await db.todo.deleteMany({ where: { title: 'Buy milk' } })
+  expect(await (await db.prisma()).user.findMany()).toMatchObject([{ email: demo.email, username: demo.username, passwordHash: 'first' }])
+  expect(await (await db.prisma()).todo.count()).toBe(3)
+  await (await db.prisma()).todo.deleteMany({ where: { title: 'Buy milk' } })
   await seed(db, 'second')
-  expect(await db.user.findMany()).toMatchObject([{ passwordHash: 'first' }])
-  expect(await db.todo.count()).toBe(2)
+  expect(await (await db.prisma()).user.findMany()).toMatchObject([{ passwordHash: 'first' }])
+  expect(await (await db.prisma()).todo.count()).toBe(2)
 })

@@ -6,10 +6,11 @@ export const demo = { email: 'demo@example.com', username: 'demo', password: 'de
 const DEMO_ID = '019e1c00-0000-7000-8000-000000000001'
 const todoId = (index: number) => `019e1c00-0000-7000-8000-0000000001${String(index).padStart(2, '0')}`
 
-/** Adds the demo account unless it is there; its todos are added once and then left to whoever plays with them. */
+/** Adds the demo account unless it is there; its todos are added once and never changed again. */
 export async function seed(db: Db, passwordHash: string): Promise<void> {
   const { email, username } = demo
-  const { count } = await db.user.createMany({
+  const prisma = await db.prisma()
+  const { count } = await prisma.user.createMany({
     data: { id: DEMO_ID, email, username, usernameKey: username, passwordHash },
     skipDuplicates: true,
   })
@@ -19,5 +20,5 @@ export async function seed(db: Db, passwordHash: string): Promise<void> {
     { title: 'Buy milk', tags: ['shopping'], dueDate: new Date(new Date().toISOString().slice(0, 10)) },
     { title: 'Start the server', completedAt: new Date() },
   ]
-  await db.todo.createMany({ data: todos.map((todo, index) => ({ ...todo, id: todoId(index), userId: DEMO_ID })) })
+  await prisma.todo.createMany({ data: todos.map((todo, index) => ({ ...todo, id: todoId(index), userId: DEMO_ID })) })
 }

@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, inject, it } from 'vitest'
-import { createDb } from './index.ts'
-import { makeStatementNames } from './statements.ts'
+import { z } from 'zod'
+import { createDb, sql } from './index.ts'
+import { createStatementNames } from './statements.ts'
 
 describe('the names of statements', () => {
   it('are the same for the same text, and others for others', () => {
-    const nameOf = makeStatementNames()
+    const nameOf = createStatementNames()
     const [first, second] = [nameOf({ sql: 'SELECT 1' }), nameOf({ sql: 'SELECT 2' })]
     expect(first).not.toBe('')
     expect(second).not.toBe(first)
@@ -12,19 +13,19 @@ describe('the names of statements', () => {
   })
 
   it('are not given to a statement with a limit', () => {
-    expect(makeStatementNames()({ sql: 'SELECT id FROM todos\nLIMIT $1' })).toBe('')
-    expect(makeStatementNames()({ sql: 'SELECT limited FROM todos' })).not.toBe('')
+    expect(createStatementNames()({ sql: 'SELECT id FROM todos\nLIMIT $1' })).toBe('')
+    expect(createStatementNames()({ sql: 'SELECT limited FROM todos' })).not.toBe('')
   })
 
   it('run out, and what has one keeps it', () => {
-    const nameOf = makeStatementNames()
+    const nameOf = createStatementNames()
     const names = Array.from({ length: 200 }, (_, index) => nameOf({ sql: `SELECT ${index}` }))
     expect(new Set(names.filter((name) => name !== '')).size).toBe(100)
     expect(nameOf({ sql: 'SELECT 0' })).toBe(names[0])
   })
 
   it('are not used up by statements that get none', () => {
-    const nameOf = makeStatementNames()
+    const nameOf = createStatementNames()
     for (let index = 0; index < 200; index++) nameOf({ sql: `SELECT ${index} LIMIT 1` })
     expect(nameOf({ sql: 'SELECT 1' })).not.toBe('')
   })
@@ -33,10 +34,10 @@ describe('the names of statements', () => {
 describe('a session', () => {
   const kept = (url: string) => {
     const db = createDb({ url, poolSize: 1 })
-    afterAll(() => db.$disconnect())
+    afterAll(() => db.close())
     return async () => {
-      for (const id of [1, 2]) await db.$queryRaw`SELECT ${id}::int AS kept`
-      const rows = await db.$queryRaw<{ statement: string }[]>`SELECT statement FROM pg_prepared_statements`
+      for (const id of [1, 2]) await db.query(sql`SELECT ${id}::int AS kept`, z.unknown())
+      const rows = await db.query(sql`SELECT statement FROM pg_prepared_statements`, z.object({ statement: z.string() }))
       return rows.filter(({ statement }) => statement.includes('AS kept')).length
     }
   }

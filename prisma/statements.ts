@@ -7,7 +7,7 @@ const MOST = 100
  * Makes the names; an empty one is the protocol's unnamed statement, which nothing keeps. A statement with a LIMIT gets that: the plan that
  * PostgreSQL keeps knows no values, takes any limit for a tenth of all rows, and so would sort a million todos to show twenty.
  */
-export function makeStatementNames(): (query: { sql: string }) => string {
+export function createStatementNames(): (query: { sql: string }) => string {
   const names = new Map<string, string>()
   return ({ sql }) => {
     const known = names.get(sql)

@@ -1,4 +1,5 @@
 // A message to a long conversation, and a page of one, against a short one: neither may cost more because much was said before.
+import { sql } from '@todo/prisma'
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { getConversation, ReadConversation } from '../../shared/conversations/conversations.ts'
@@ -70,11 +71,11 @@ async function assertLimited({ deps, environment }: World, user: User, conversat
 
 async function newConversation({ db }: World, userId: string, messages: number): Promise<string> {
   const id = uuidv7()
-  await db.conversation.create({ data: { id, userId, title: 'Bench' } })
-  await db.$executeRaw`
+  await (await db.prisma()).conversation.create({ data: { id, userId, title: 'Bench' } })
+  await db.execute(sql`
     INSERT INTO messages (id, conversation_id, position, role, content)
     SELECT uuidv7(), ${id}::uuid, n, (CASE WHEN n % 2 = 1 THEN 'user' ELSE 'assistant' END)::message_role, 'message ' || n
-    FROM generate_series(1, ${messages}::int) AS n`
+    FROM generate_series(1, ${messages}::int) AS n`)
   return id
 }
 

@@ -1,4 +1,7 @@
 // More and more processes on one database: what they answer together, and that they stay within the connections they may have.
+
+import { sql } from '@todo/prisma'
+import { z } from 'zod'
 import { variables } from '../../shared/runtime/env.ts'
 import type { World } from '../_build/world.ts'
 import { load, type Sent } from './load.ts'
@@ -50,7 +53,10 @@ export async function fleet(world: World, { short }: { short: boolean }): Promis
 }
 
 async function connections({ db }: World): Promise<number> {
-  const [row] = await db.$queryRaw<{ count: number }[]>`
-    SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`
+  const [row] = await db.query(
+    sql`
+    SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'`,
+    z.object({ count: z.number() }),
+  )
   return row?.count ?? 0
 }

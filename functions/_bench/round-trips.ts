@@ -37,7 +37,7 @@ export async function roundTrips(world: World): Promise<Row[]> {
       },
     ]
   } finally {
-    await deps.db.$disconnect()
+    await deps.db.close()
   }
 }
 

@@ -23,23 +23,18 @@ const ALONGSIDE: Record<string, string[]> = {
 /** Data a bundle reads from beside itself. */
 const FILES: Record<string, string[]> = { migrate: ['prisma/schema.prisma', 'prisma/migrations'] }
 
-/** Prisma carries its query compiler as base64 inside JavaScript, and loads it before the first query. Here it is a file, loaded when needed. */
-function compilerAsFile(): Plugin {
-  const own = /config\.compilerWasm = \{[\s\S]+?\n\}\n/
+/** Functions that call `db.prisma()`. The others are bundled without Prisma's client. */
+const MODEL_API = ['auth']
+/** Prisma's client and its query compiler: a file beside the bundle, loaded by the first `db.prisma()`. */
+const IN_MODEL_API = /prisma\/model-api\.ts$|prisma\/generated\/|node_modules\/@prisma\//
+
+function withoutModelApi(name: string): Plugin {
+  const message = JSON.stringify(`${name} is bundled without the model API: add it to MODEL_API in functions/_build/bundle.ts`)
   return {
-    name: 'compiler-as-file',
-    transform: {
-      filter: { id: /prisma\/generated\/internal\/class\.ts$/ },
-      async handler(code) {
-        const [, base64Module] = /import\("([^"]+\.wasm-base64\.mjs)"\)/.exec(code) ?? []
-        if (!base64Module || !own.test(code)) {
-          throw new Error('Prisma generates its client differently: look at prisma/generated/internal/class.ts')
-        }
-        const { wasm } = await import(base64Module)
-        this.emitFile({ type: 'asset', fileName: 'query_compiler.wasm', source: Buffer.from(wasm, 'base64') })
-        const lazy = "import { compilerWasm } from '../../lazy-compiler.ts'\nconfig.compilerWasm = compilerWasm\n"
-        return { code: code.replace(own, lazy), map: null }
-      },
+    name: 'without-model-api',
+    load: {
+      filter: { id: /prisma\/model-api\.ts$/ },
+      handler: () => `export function createClient() { throw new Error(${message}) }`,
     },
   }
 }
@@ -69,25 +64,37 @@ async function bundle(name: string): Promise<void> {
   const dist = path.join(root, 'dist', name)
   await fs.rm(dist, { recursive: true, force: true })
   const alongside = ALONGSIDE[name] ?? []
+  const usesModelApi = MODEL_API.includes(name)
   const build = await rolldown({
     cwd: root,
     input: `functions/${name}/main.ts`,
     platform: 'node',
     external: (id) => alongside.some((pkg) => id === pkg || id.startsWith(`${pkg}/`)) || id === 'pg-native',
-    plugins: [compilerAsFile(), migrationNamesAsList(), withoutHttp2()],
+    plugins: [migrationNamesAsList(), withoutHttp2(), ...(usesModelApi ? [] : [withoutModelApi(name)])],
+    // The second file takes from the first one the modules that both use.
+    preserveEntrySignatures: 'allow-extension',
+    // The one bundle holds what is imported dynamically, all but Prisma's client.
+    checks: { ineffectiveDynamicImport: false },
     logLevel: 'warn',
   })
   await build.write({
     dir: dist,
     // A script, because a module's code cache can only be taken before it has run: see entry.mjs.
     format: 'cjs',
-    codeSplitting: false,
+    codeSplitting: usesModelApi && {
+      includeDependenciesRecursively: false,
+      groups: [
+        { name: 'prisma', test: IN_MODEL_API },
+        { name: 'bundle', test: (id) => !IN_MODEL_API.test(id) },
+      ],
+    },
     dynamicImportInCjs: false,
     minify: true,
     sourcemap: 'hidden',
     entryFileNames: BUNDLE,
-    postBanner: '(function (exports, require, module, __filename, __dirname) {',
-    postFooter: '})',
+    chunkFileNames: '[name].cjs',
+    postBanner: ({ fileName }) => (fileName === BUNDLE ? '(function (exports, require, module, __filename, __dirname) {' : ''),
+    postFooter: ({ fileName }) => (fileName === BUNDLE ? '})' : ''),
   })
   await build.close()
   await toAscii(path.join(dist, BUNDLE))

@@ -3,7 +3,7 @@
 // before anything has run and holds next to none. A cache that another V8 made is ignored: the function only starts more slowly.
 // Builtins are got at directly: importing one evaluates everything it exports.
 const { existsSync, readFileSync } = process.getBuiltinModule('node:fs')
-const { createRequire } = process.getBuiltinModule('node:module')
+const { createRequire, Module } = process.getBuiltinModule('node:module')
 const { Script } = process.getBuiltinModule('node:vm')
 
 const filename = `${import.meta.dirname}/bundle.cjs`
@@ -14,5 +14,8 @@ export const script = new Script(readFileSync(filename, 'latin1'), {
   filename,
   ...(existsSync(cache) ? { cachedData: readFileSync(cache) } : {}),
 })
-const bundle = { exports: {} }
-script.runInThisContext()(bundle.exports, createRequire(filename), bundle, filename, import.meta.dirname)
+const require = createRequire(filename)
+// Registered as loaded: prisma.cjs beside it requires the modules that both use.
+const bundle = Object.assign(new Module(filename), { filename, loaded: true })
+require.cache[filename] = bundle
+script.runInThisContext()(bundle.exports, require, bundle, filename, import.meta.dirname)

@@ -1,9 +1,11 @@
 // What is measured on: a PostgreSQL of its own, durable as it would be anywhere that matters, and users with tokens.
+
 import { randomBytes } from 'node:crypto'
-import { createDb } from '@todo/prisma'
+import { createDb, sql } from '@todo/prisma'
 import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { v7 as uuidv7 } from 'uuid'
+import { z } from 'zod'
 import type { Quotas } from '../../shared/core/context.ts'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
 import { ownIssuer, readEnv } from '../../shared/runtime/env.ts'
@@ -46,21 +48,24 @@ export async function makeWorld() {
     async newUser(): Promise<User> {
       const id = uuidv7()
       const email = `${id}@example.com`
-      await db.user.create({ data: { id, email, username: id, usernameKey: id, passwordHash } })
+      await (await db.prisma()).user.create({ data: { id, email, username: id, usernameKey: id, passwordHash } })
       const { token } = await issueToken({ id, email })
       return { id, email, authorization: `Bearer ${token}` }
     },
     /** Adds plain todos, a second apart, the latest last. Answers their ids. */
     async addTodos(user: User, count: number): Promise<string[]> {
-      const rows = await db.$queryRaw<{ id: string }[]>`
+      const rows = await db.query(
+        sql`
         INSERT INTO todos (id, user_id, title, tags, priority, created_at, updated_at)
         SELECT uuidv7(age), ${user.id}, 'Todo ' || n, ARRAY['bench'], n % 4, now() + age, now() + age
         FROM generate_series(1, ${count}::int) AS n, LATERAL (SELECT (n - ${count}::int) * interval '1 second' AS age) AS made
-        RETURNING id`
+        RETURNING id`,
+        z.object({ id: z.string() }),
+      )
       return rows.map(({ id }) => id)
     },
     async stop() {
-      await db.$disconnect()
+      await db.close()
       await server.stop()
     },
   }

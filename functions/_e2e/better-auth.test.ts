@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([todos.stop(), users.stop()])
   await issuer.stop()
-  await world.deps.db.$disconnect()
+  await world.deps.db.close()
 })
 
 async function visitor(email = `${randomUUID()}@example.com`) {
@@ -46,7 +46,7 @@ async function visitor(email = `${randomUUID()}@example.com`) {
 describe("a Better Auth server's user", () => {
   it('lists, writes their first todo, and finds it again, without ever having registered here', async () => {
     const ada = await visitor()
-    expect(await world.deps.db.user.findUnique({ where: { id: ada.id } })).toBeNull()
+    expect(await (await world.deps.db.prisma()).user.findUnique({ where: { id: ada.id } })).toBeNull()
     const empty = await fetch(ada.list, { headers: ada.headers })
     expect(await empty.json()).toEqual({ todos: [], count: 0, next_cursor: null })
     const created = await ada.create('Mine')
@@ -88,7 +88,10 @@ describe("a Better Auth server's user", () => {
     expect(await mine.json()).toMatchObject({ count: 0 })
     const hers = await fetch(ada.list, { headers: local.headers })
     expect(hers.status).toBe(403)
-    expect(await world.deps.db.user.findUnique({ where: { id: local.id } })).toMatchObject({ email: local.email, issuer: null })
+    expect(await (await world.deps.db.prisma()).user.findUnique({ where: { id: local.id } })).toMatchObject({
+      email: local.email,
+      issuer: null,
+    })
   })
 })
 

@@ -18,7 +18,7 @@ it('a function without its database answers 503, and works again when it is back
   await migrate({ url: DATABASE_URL })
   const world = testDeps({ DATABASE_URL })
   const { id, headers } = await newUser(world)
-  await world.deps.db.$disconnect()
+  await world.deps.db.close()
   const todos = await startFunction('todos', testEnvironment({ DATABASE_URL }))
   const ask = (address: string, init?: RequestInit) => fetch(todos.url + address, { headers, ...init })
   const list = `/api/v1/${id}/todos`

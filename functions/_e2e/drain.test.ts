@@ -8,7 +8,7 @@ import { startFunction } from '../../shared/testing/process.ts'
 import { Todo } from '../../shared/todos/schema.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 async function withSlowRequest() {
   const todos = await startFunction('todos', testEnvironment())

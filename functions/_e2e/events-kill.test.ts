@@ -1,7 +1,9 @@
 // What a crash may do to events: a process is killed (-9) again and again while it changes todos and delivers what they tell, to a sink that
 // fails at random. Every change arrives, at least once; none is invented; a todo's first arrivals come in the order of its changes.
 // EVENT_KILLS says how often; the suite kills a few times.
+
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from '@todo/prisma'
 import { expect, it } from 'vitest'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { startFunction } from '../../shared/testing/process.ts'
@@ -70,13 +72,13 @@ it(
     const events = await startFunction('events', environment)
     const tick = { 'ce-id': '1', 'ce-source': '/tick', 'ce-specversion': '1.0', 'ce-type': 'dev.knative.sources.ping' }
     for (;;) {
-      await world.deps.db.$executeRaw`UPDATE outbox_events SET next_attempt_at = now() WHERE next_attempt_at > now()`
+      await world.deps.db.execute(sql`UPDATE outbox_events SET next_attempt_at = now() WHERE next_attempt_at > now()`)
       await fetch(events.url, { method: 'POST', headers: tick })
-      if ((await world.deps.db.outboxEvent.count()) === 0) break
+      if ((await (await world.deps.db.prisma()).outboxEvent.count()) === 0) break
     }
     await events.stop()
 
-    const changes = await world.deps.db.todo.findMany({ where: { userId: user } })
+    const changes = await (await world.deps.db.prisma()).todo.findMany({ where: { userId: user } })
     expect(changes.length).toBeGreaterThanOrEqual(answered.size)
     const arrivals = new Map<string, Todo[]>()
     for (const { subject = '', data } of sink.events) {
@@ -100,7 +102,7 @@ it(
     }
     const told = [...arrivals.values()].reduce((sum, { length }) => sum + length, 0)
     process.stdout.write(`${KILLS} kills: ${told} changes of ${changes.length} todos, ${sink.events.length} deliveries\n`)
-    await world.deps.db.$disconnect()
+    await world.deps.db.close()
   },
   Math.max(180_000, KILLS * 20_000),
 )

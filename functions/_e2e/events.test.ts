@@ -9,7 +9,7 @@ import { Todo } from '../../shared/todos/schema.ts'
 
 const DATABASE_URL = await newOutboxDatabase()
 const world = testDeps({ DATABASE_URL })
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const PATIENCE = { interval: 20 }
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
@@ -38,14 +38,14 @@ it('REST, MCP and chat tell what they change, as part of the trace they were ask
     expect(event.traceparent).toMatch(new RegExp(`^00-${TRACE_ID}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`))
   }
   await Promise.all([todos, mcp, chat].map((running) => running?.stop()))
-  expect(await world.deps.db.outboxEvent.count({ where: { userId: user.id } })).toBe(0)
+  expect(await (await world.deps.db.prisma()).outboxEvent.count({ where: { userId: user.id } })).toBe(0)
 })
 
 it('SIGTERM right after a change loses no event; a sink that is away fails and holds up no request', async () => {
   const user = await newUser(world)
   const headers = { ...user.headers, 'content-type': 'application/json' }
   const change = (url: string) => fetch(`${url}/api/v1/${user.id}/todos`, { method: 'POST', headers, body: '{"title":"Last words"}' })
-  const told = () => world.deps.db.outboxEvent.findMany({ where: { userId: user.id } })
+  const told = async () => (await world.deps.db.prisma()).outboxEvent.findMany({ where: { userId: user.id } })
 
   const sink = await startSink()
   const ending = await startFunction('todos', testEnvironment({ DATABASE_URL, K_SINK: sink.url }))

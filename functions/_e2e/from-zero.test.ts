@@ -7,7 +7,7 @@ import { TodoPage } from '../../shared/todos/schema.ts'
 import { freePort, startQueueProxy } from './queue-proxy.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 it('a function is ready as soon as it listens, and answers the request that woke it up', async () => {
   const { id, headers } = await newUser(world)

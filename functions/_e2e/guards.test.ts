@@ -17,9 +17,9 @@ const world = testDeps()
 const { deps, env } = world
 afterAll(async () => {
   // Whatever was asked, nothing of it was done.
-  const todos = await deps.db.todo.findMany({ where: { userId: owner.id } })
+  const todos = await (await deps.db.prisma()).todo.findMany({ where: { userId: owner.id } })
   expect(todos).toMatchObject([{ id: todo.id, title: 'Mine', completedAt: null }])
-  await deps.db.$disconnect()
+  await deps.db.close()
 })
 
 const { apps } = createApps(env, deps)

@@ -11,7 +11,7 @@ import { localApp } from '../local/main.ts'
 import { openSocket } from '../mcp/testing.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const start = (environment: Record<string, string> = {}) => startFunction('mcp', testEnvironment(environment))
 const socketUrl = (url: string) => `${url.replace('http', 'ws')}/api/v1/mcp`

@@ -8,7 +8,7 @@ import { startFunction } from '../../shared/testing/process.ts'
 import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const Told = z.looseObject({ response: z.string(), tool_calls: z.array(z.looseObject({ name: z.string(), result: z.unknown() })) })
 

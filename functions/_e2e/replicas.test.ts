@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await Promise.all(replicas.map((replica) => replica.stop()))
-  await world.deps.db.$disconnect()
+  await world.deps.db.close()
 })
 
 /** The replica that the n-th request goes to, when they take turns. */

@@ -11,7 +11,7 @@ import { openSocket } from '../mcp/testing.ts'
 import { type Pod, startIngress, startPod } from './pod.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const json = (user: TestUser) => ({ ...user.headers, 'content-type': 'application/json' })
 const addTodo = async (base: string, user: TestUser, title: string) =>
@@ -88,7 +88,10 @@ describe('a rollout', () => {
     await stop()
 
     expect(new Set(statuses)).toEqual(new Set([200, 201]))
-    const kept = await world.deps.db.todo.findMany({ where: { userId: user.id, description: null }, select: { title: true } })
+    const kept = await (await world.deps.db.prisma()).todo.findMany({
+      where: { userId: user.id, description: null },
+      select: { title: true },
+    })
     expect(kept.map(({ title }) => title).toSorted()).toEqual(titles.toSorted())
     const served = (pod: Pod) => pod.function.lines.filter(({ message }) => message === 'request').length
     for (const pod of [old, fresh]) expect(served(pod)).toBeGreaterThan(10)

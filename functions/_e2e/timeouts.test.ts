@@ -10,7 +10,7 @@ import { openSocket } from '../mcp/testing.ts'
 import { type QueueProxyOptions, startQueueProxy } from './queue-proxy.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 async function proxied({ url }: FunctionProcess, options: QueueProxyOptions = {}) {
   const proxy = await startQueueProxy(Number(new URL(url).port), options)

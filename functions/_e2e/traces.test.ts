@@ -7,7 +7,7 @@ import { startFunction } from '../../shared/testing/process.ts'
 import { startScriptedModel } from '../../shared/testing/scripted-model.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const Value = z.object({ stringValue: z.string().optional(), intValue: z.union([z.int(), z.string()]).optional() })
 const Attributes = z

@@ -14,7 +14,7 @@ import { makeAuthDeps } from './deps.ts'
 const world = testDeps()
 const deps = makeAuthDeps(world.env, world.deps)
 const app = authApp(deps)
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const PASSWORD = 'correct horse battery'
 const post = (path: string, body: unknown, headers: Record<string, string> = elsewhere(), to: Pick<typeof app, 'request'> = app) =>
@@ -184,7 +184,7 @@ describe('POST /users/register', () => {
   it('lets an account log in whose password has become common since', async () => {
     const { email } = someone()
     const passwordHash = await deps.passwords.hash('password1')
-    await deps.db.user.create({ data: { id: uuidv7(), email, username: email, usernameKey: email, passwordHash } })
+    await (await deps.db.prisma()).user.create({ data: { id: uuidv7(), email, username: email, usernameKey: email, passwordHash } })
     expect((await post('login', { email, password: 'password1' })).status).toBe(200)
   })
 
@@ -241,7 +241,7 @@ describe('POST /users/login', () => {
 
   it('has no password that opens an account of another issuer', async () => {
     const id = `foreign-${randomUUID()}`
-    await deps.db.user.create({ data: { id, issuer: 'https://app.example.com', username: id } })
+    await (await deps.db.prisma()).user.create({ data: { id, issuer: 'https://app.example.com', username: id } })
     for (const email of [`${id}@example.com`, id]) expect((await post('login', { email, password: 'null' })).status).not.toBe(200)
   })
 
@@ -381,7 +381,7 @@ it('answers 503 while the database is away, and says nothing of it', async () =>
   const valid = await unreachable.request('/api/v1/validate-token', { headers: { authorization: `Bearer ${token}` } })
   expect(valid.status).toBe(200)
   expect(JSON.stringify(away.lines)).not.toContain('hunter2')
-  await away.deps.db.$disconnect()
+  await away.deps.db.close()
 })
 
 it('logs no password, no token and no email address', async () => {

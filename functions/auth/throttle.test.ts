@@ -5,7 +5,7 @@ import { testDeps } from '../../shared/testing/context.ts'
 import { makeThrottle } from './throttle.ts'
 
 const { deps } = testDeps()
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
@@ -182,16 +182,16 @@ it('lets exactly 50 registrations of an address pass', async () => {
 
 it('clears away what has ended', async () => {
   const key = `ended ${randomUUID()}`
-  await deps.db.throttle.create({ data: { key, points: 1, expire: Date.now() - 1 } })
+  await (await deps.db.prisma()).throttle.create({ data: { key, points: 1, expire: Date.now() - 1 } })
   await throttleAt(deps.clock).register(someone())
-  expect(await deps.db.throttle.findUnique({ where: { key } })).toBeNull()
+  expect(await (await deps.db.prisma()).throttle.findUnique({ where: { key } })).toBeNull()
 })
 
 it('stores neither an address nor an email, nor a digest that can be made without the secret', async () => {
   const { address, email } = someone()
   await expect(throttle.login({ address, email }, wrong)).rejects.toThrow('wrong')
   await throttle.login({ address, email }, right)
-  const keys = (await deps.db.throttle.findMany()).map(({ key }) => key).join(' ')
+  const keys = (await (await deps.db.prisma()).throttle.findMany()).map(({ key }) => key).join(' ')
   for (const text of [address, email, `${address} ${email}`]) {
     expect(keys).not.toContain(text)
     expect(keys).not.toContain(createHash('sha256').update(text).digest('base64url'))

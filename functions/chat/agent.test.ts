@@ -22,7 +22,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await model.stop()
-  await world.deps.db.$disconnect()
+  await world.deps.db.close()
 })
 
 async function send(
@@ -47,10 +47,10 @@ async function play(script: Script, message = 'please', user?: TestUser) {
 
 async function todosOf(user: TestUser, titles: string[]) {
   const rows = titles.map((title) => ({ id: uuidv7(), userId: user.id, title }))
-  await world.deps.db.todo.createMany({ data: rows })
+  await (await world.deps.db.prisma()).todo.createMany({ data: rows })
   return rows.map(({ id }) => id)
 }
-const left = (user: TestUser) => world.deps.db.todo.count({ where: { userId: user.id, completedAt: null } })
+const left = async (user: TestUser) => (await world.deps.db.prisma()).todo.count({ where: { userId: user.id, completedAt: null } })
 const toolResults = () =>
   model
     .requests()
@@ -109,7 +109,7 @@ describe('a well-behaved model', () => {
       role: index % 2 ? ('assistant' as const) : ('user' as const),
       content: `${index} ${'x'.repeat(3000)}`,
     }))
-    await world.deps.db.message.createMany({ data })
+    await (await world.deps.db.prisma()).message.createMany({ data })
     await send(user, 'now', { conversation_id })
     const [request] = model.requests().slice(-1)
     expect(request?.messages[1]?.role).toBe('user')
@@ -122,10 +122,10 @@ describe('a well-behaved model', () => {
     model.play([{ text: 'Hello.' }])
     const { conversation_id } = await answer(await send(user, 'hi'), ChatReply)
     const toolCalls = [{ id: 'c1', name: 'add_task', arguments: { title: 'x' }, result: null, is_error: false, settled: false }]
-    await world.deps.db.message.create({
+    await (await world.deps.db.prisma()).message.create({
       data: { id: uuidv7(), conversationId: conversation_id, position: 3, role: 'assistant', content: '', toolCalls },
     })
-    await world.deps.db.conversation.update({
+    await (await world.deps.db.prisma()).conversation.update({
       where: { id: conversation_id },
       data: { leaseId: uuidv7(), leaseUntil: new Date(Date.now() - 1) },
     })
@@ -254,7 +254,7 @@ describe('a malicious or broken model', () => {
     await send(user, 'yes', { conversation_id })
     expect(model.requests()).toHaveLength(2)
     expect(await left(user)).toBe(4)
-    const [row] = await world.deps.db.message.findMany({
+    const [row] = await (await world.deps.db.prisma()).message.findMany({
       where: { conversationId: conversation_id, state: { path: ['confirmation'], not: 'null' } },
       orderBy: { position: 'asc' },
     })
@@ -263,8 +263,11 @@ describe('a malicious or broken model', () => {
     const other = await newUser(world)
     const more = await todosOf(user, ['E'])
     const forged = { confirmation: { ...state.confirmation, calls: [{ name: 'delete_task', arguments: { todo_id: more[0] } }] } }
-    const last = await world.deps.db.message.findFirst({ where: { conversationId: conversation_id }, orderBy: { position: 'desc' } })
-    await world.deps.db.message.update({ where: { id: last?.id ?? '' }, data: { state: forged } })
+    const last = await (await world.deps.db.prisma()).message.findFirst({
+      where: { conversationId: conversation_id },
+      orderBy: { position: 'desc' },
+    })
+    await (await world.deps.db.prisma()).message.update({ where: { id: last?.id ?? '' }, data: { state: forged } })
     const refused = await answer(await send(user, 'yes', { conversation_id }), ChatReply)
     expect(refused.response).toContain('nothing was changed')
     expect(await left(user)).toBe(5)
@@ -352,20 +355,20 @@ describe("a model server's failures", () => {
     model.play([{ text: 'Hello.' }])
     const to = chatApp(makeChatDeps(poor.env, poor.deps))
     expect((await send(user, 'hi', { to })).status).toBe(200)
-    const spent = await world.deps.db.chatUsage.findUnique({ where: { userId: user.id } })
+    const spent = await (await world.deps.db.prisma()).chatUsage.findUnique({ where: { userId: user.id } })
     expect(spent?.tokens).toBe(120)
-    await world.deps.db.chatUsage.update({ where: { userId: user.id }, data: { tokens: 6000 } })
+    await (await world.deps.db.prisma()).chatUsage.update({ where: { userId: user.id }, data: { tokens: 6000 } })
     const refused = await send(user, 'hi', { to })
     expect(refused.status).toBe(429)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
-    await world.deps.db.chatUsage.update({ where: { userId: user.id }, data: { day: new Date('2020-01-01') } })
+    await (await world.deps.db.prisma()).chatUsage.update({ where: { userId: user.id }, data: { day: new Date('2020-01-01') } })
     expect((await send(user, 'hi', { to })).status).toBe(200)
-    await poor.deps.db.$disconnect()
+    await poor.deps.db.close()
   })
 
   it.each([-1_000_000, 1e15, 'many', null])('cost what they can cost, whatever the server says: %o', async (total_tokens) => {
     const { user } = await play([{ text: 'Hello.', usage: { total_tokens } }])
-    const spent = await world.deps.db.chatUsage.findUnique({ where: { userId: user.id } })
+    const spent = await (await world.deps.db.prisma()).chatUsage.findUnique({ where: { userId: user.id } })
     expect(spent?.tokens).toBeGreaterThan(500)
     expect(spent?.tokens).toBeLessThan(10_000)
   })
@@ -459,7 +462,8 @@ describe('streaming', () => {
     await model.hungUp()
     await serving.drain({ lameDuck: 0 })
     // The end is written when nobody listens any more.
-    const rows = () => world.deps.db.conversation.findFirst({ where: { userId: user.id }, include: { messages: true } })
+    const rows = async () =>
+      (await world.deps.db.prisma()).conversation.findFirst({ where: { userId: user.id }, include: { messages: true } })
     await expect.poll(async () => (await rows())?.leaseId).toBeNull()
     expect((await rows())?.messages.map(({ role }) => role).sort()).toEqual(['assistant', 'user'])
   })

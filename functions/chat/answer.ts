@@ -2,12 +2,12 @@
 
 import type { StoredCall } from '../../shared/conversations/conversations.ts'
 import type { TokenBudget } from '../../shared/conversations/usage.ts'
-import { zoneOf } from '../../shared/core/calendar.ts'
 import type { UserContext } from '../../shared/core/context.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import { asAppError } from '../../shared/core/failure.ts'
 import { errorFields } from '../../shared/core/log.ts'
 import type { AppDeps } from '../../shared/http/types.ts'
+import { zoneOf } from '../../shared/todos/zone.ts'
 import { runAgent } from './agent.ts'
 import { packCalls, settleConfirmation, titlesOf } from './confirm.ts'
 import type { Confirmations } from './confirmations.ts'

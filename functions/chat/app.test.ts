@@ -12,7 +12,7 @@ import { makeChatDeps } from './deps.ts'
 
 const world = testDeps()
 const app = chatApp(makeChatDeps(world.env, world.deps))
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const posted = (user: Pick<TestUser, 'headers'>, body: unknown, headers: Record<string, string> = {}) => ({
   method: 'POST',
@@ -65,7 +65,7 @@ describe('POST /chat', () => {
     expect(refused.status).toBe(429)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(await answer(refused, Problem)).toMatchObject({ detail: expect.stringMatching(/^You may have 30 chat messages a minute\./) })
-    expect(await world.deps.db.conversation.count({ where: { userId: user.id } })).toBe(30)
+    expect(await (await world.deps.db.prisma()).conversation.count({ where: { userId: user.id } })).toBe(30)
   })
 
   it('answers 429 when the quota for conversations is used up, streaming or not', async () => {
@@ -111,7 +111,7 @@ describe('POST /chat', () => {
 
   it('takes the time zone of the latest todo that has one when the request names none', async () => {
     const user = await newUser(world)
-    await world.deps.db.todo.create({ data: { id: uuidv7(), userId: user.id, title: 'x', timeZone: 'Asia/Tokyo' } })
+    await (await world.deps.db.prisma()).todo.create({ data: { id: uuidv7(), userId: user.id, title: 'x', timeZone: 'Asia/Tokyo' } })
     const reply = await send(user, 'add call tomorrow at 9am')
     expect(reply.tool_calls[0]?.arguments).toMatchObject({ due_time: '09:00', time_zone: 'Asia/Tokyo' })
   })
@@ -122,7 +122,7 @@ describe('POST /chat', () => {
     const readOnly = chatApp({ ...makeChatDeps(world.env, world.deps), verifyToken: async () => ({ ...actor, readOnly: true }) })
     const reply = await answer(await readOnly.request('/api/v1/chat', posted(user, { message: 'add milk' })), ChatReply)
     expect(reply.response).toContain('may only read')
-    expect(await world.deps.db.todo.count({ where: { userId: user.id } })).toBe(0)
+    expect(await (await world.deps.db.prisma()).todo.count({ where: { userId: user.id } })).toBe(0)
     expect(
       (await readOnly.request(`/api/v1/conversations/${reply.conversation_id}`, { method: 'DELETE', headers: user.headers })).status,
     ).toBe(403)
@@ -182,8 +182,8 @@ describe('conversations', () => {
     const gone = await app.request(`/api/v1/conversations/${id}`, { method: 'DELETE', headers: user.headers })
     expect(await gone.json()).toEqual({ success: true, message: 'Conversation deleted successfully' })
     expect((await show(user, id)).status).toBe(404)
-    expect(await world.deps.db.message.count({ where: { conversationId: id } })).toBe(0)
-    expect(await world.deps.db.todo.count({ where: { userId: user.id } })).toBe(1)
+    expect(await (await world.deps.db.prisma()).message.count({ where: { conversationId: id } })).toBe(0)
+    expect(await (await world.deps.db.prisma()).todo.count({ where: { userId: user.id } })).toBe(1)
   })
 
   it('take one message at a time, from however many replicas', async () => {
@@ -215,7 +215,7 @@ describe('conversations', () => {
     const user = await newUser(world)
     const { conversation_id: id } = await send(user, 'add zero')
     const { db } = world.deps
-    await db.conversation.update({ where: { id }, data: { leaseId: uuidv7(), leaseUntil: new Date(Date.now() + 600) } })
+    await (await db.prisma()).conversation.update({ where: { id }, data: { leaseId: uuidv7(), leaseUntil: new Date(Date.now() + 600) } })
     expect((await send(user, 'add one', id)).response).toBe('Added “one”.')
   })
 })

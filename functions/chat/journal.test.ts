@@ -9,7 +9,7 @@ import { openTurn } from './turn.ts'
 
 const world = testDeps()
 const { db } = world.deps
-afterAll(() => db.$disconnect())
+afterAll(() => db.close())
 const calm = new AbortController()
 
 async function openJournal(ctx: UserContext, message: string, conversationId?: string, timeMs = chatLimits.timeMs) {
@@ -23,7 +23,7 @@ const contents = async (ctx: UserContext, { conversationId }: { conversationId: 
   (await recentMessages(ctx, conversationId, 10)).map(({ content }) => content)
 
 describe('a journal', () => {
-  it('waits for whoever writes already, and gives up when the request does', async () => {
+  it('waits for the request that holds the lease, and gives up when its own request ends', async () => {
     const ctx = contextOf(world.deps, await newUser(world))
     const first = await openJournal(ctx, 'hello')
     await expect(openJournal(ctx, 'me too', first.conversationId, 150)).rejects.toMatchObject({ kind: 'conflict' })
@@ -39,7 +39,7 @@ describe('a journal', () => {
     const ctx = contextOf(world.deps, await newUser(world))
     const late = await openJournal(ctx, 'hello')
     const row = await late.add('assistant', { content: 'mine' })
-    await db.conversation.update({ where: { id: late.conversationId }, data: { leaseUntil: new Date(0) } })
+    await (await db.prisma()).conversation.update({ where: { id: late.conversationId }, data: { leaseUntil: new Date(0) } })
     const next = await openJournal(ctx, 'hello', late.conversationId)
     await expect(late.add('assistant', { content: 'too late' })).rejects.toMatchObject({ kind: 'conflict' })
     await expect(late.fill(row, { content: 'changed' })).rejects.toMatchObject({ kind: 'conflict' })
@@ -49,7 +49,7 @@ describe('a journal', () => {
     await next.close()
   })
 
-  it('holds whatever a model says', async () => {
+  it('stores any text of a model', async () => {
     const ctx = contextOf(world.deps, await newUser(world))
     const journal = await openJournal(ctx, 'a\nb')
     const odd = { 'k\0': 'nul \0 and \ud800', __proto__x: [{ deep: '\0' }] }
@@ -66,7 +66,7 @@ describe('a journal', () => {
     const ctx = contextOf(world.deps, { id: `foreign-${uuidv7()}x`, email: 'x@example.com' })
     const foreign = { ...ctx, actor: { ...ctx.actor, issuer: 'https://app.example.com' } }
     const journal = await openJournal(foreign, 'hello')
-    expect(await db.user.count({ where: { id: ctx.actor.userId } })).toBe(1)
+    expect(await (await db.prisma()).user.count({ where: { id: ctx.actor.userId } })).toBe(1)
     await journal.close()
   })
 })

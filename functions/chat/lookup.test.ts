@@ -13,8 +13,8 @@ import { ChatState } from './state.ts'
 const world = testDeps()
 const away = testDeps({ DATABASE_URL: 'postgresql://nobody:none@127.0.0.1:1/none' })
 afterAll(async () => {
-  await world.deps.db.$disconnect()
-  await away.deps.db.$disconnect()
+  await world.deps.db.close()
+  await away.deps.db.close()
 })
 
 const GONE = { id: '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10', title: 'Milk' }

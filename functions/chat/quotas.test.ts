@@ -1,5 +1,8 @@
-// Quotas over the real triggers: counts are exact, whatever runs at once and however rows come and go.
+// Quotas over the real triggers: counts are exact for parallel changes of every kind.
+
+import { sql } from '@todo/prisma'
 import { afterAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { deleteConversation } from '../../shared/conversations/conversations.ts'
 import type { UserContext } from '../../shared/core/context.ts'
 import { contextOf, newUser, testDeps } from '../../shared/testing/context.ts'
@@ -10,7 +13,7 @@ import { openTurn } from './turn.ts'
 
 const world = testDeps({ DATABASE_POOL_SIZE: '10' })
 const { db } = world.deps
-afterAll(() => db.$disconnect())
+afterAll(() => db.close())
 
 const REFUSED = { kind: 'throttled', message: 'You have 10 open todos, which is the limit. Complete or delete some first.' }
 
@@ -28,11 +31,14 @@ async function begin(ctx: UserContext) {
 
 /** What the counter has, and what the tables have. */
 async function counts({ actor: { userId } }: UserContext) {
-  const [row] = await db.$queryRaw<{ counted: number[]; there: number[] }[]>`
+  const [row] = await db.query(
+    sql`
     SELECT ARRAY[COALESCE(open_todos, 0), COALESCE(counter.conversations, 0)] AS counted, ARRAY[
       (SELECT count(*) FROM todos WHERE user_id = users.id AND completed_at IS NULL),
       (SELECT count(*) FROM conversations WHERE user_id = users.id)]::int[] AS there
-    FROM users LEFT JOIN user_counters AS counter ON user_id = id WHERE id = ${userId}`
+    FROM users LEFT JOIN user_counters AS counter ON user_id = id WHERE id = ${userId}`,
+    z.object({ counted: z.array(z.int()), there: z.array(z.int()) }),
+  )
   expect(row?.counted).toEqual(row?.there)
   return row?.counted
 }
@@ -94,13 +100,14 @@ describe('the quota for open todos', () => {
     await add(other)
     const lowered = { ...full, quotas: { openTodos: 2, conversations: 1 } }
     await expect(add(lowered)).rejects.toMatchObject({ message: /^You have 2 open todos/ })
-    const [todo] = await db.todo.findMany({ where: { userId: full.actor.userId } })
+    const [todo] = await (await db.prisma()).todo.findMany({ where: { userId: full.actor.userId } })
     await completeTodo(lowered, { todo_id: todo?.id ?? '' })
     expect(await counts(full)).toEqual([9, 0])
   })
 
   it('writes no event for a todo that it refuses', async () => {
-    const { events, ...ctx } = { ...(await newOwner()), delivery: { nudge() {} }, events: db.outboxEvent }
+    const ctx = { ...(await newOwner()), delivery: { nudge() {} } }
+    const events = (await db.prisma()).outboxEvent
     const { passed } = await settled(Array.from({ length: 15 }, () => add(ctx)))
     expect(passed).toBe(10)
     expect(await events.count({ where: { userId: ctx.actor.userId } })).toBe(10)
@@ -123,23 +130,26 @@ describe('the quota for open todos', () => {
 
   it('counts what the release before writes, and many rows of a statement, without a limit', async () => {
     const ctx = await newOwner()
-    await db.$executeRaw`
+    await db.execute(sql`
       INSERT INTO todos (id, user_id, title, completed_at)
-      SELECT gen_random_uuid(), ${ctx.actor.userId}, 'x', CASE WHEN n % 2 = 0 THEN now() END FROM generate_series(1, 60) AS n`
+      SELECT gen_random_uuid(), ${ctx.actor.userId}, 'x', CASE WHEN n % 2 = 0 THEN now() END FROM generate_series(1, 60) AS n`)
     expect(await counts(ctx)).toEqual([30, 0])
-    await db.$executeRaw`UPDATE todos SET completed_at = CASE WHEN completed_at IS NULL THEN now() END WHERE user_id = ${ctx.actor.userId}`
+    await db.execute(sql`UPDATE todos SET completed_at = CASE WHEN completed_at IS NULL THEN now() END WHERE user_id = ${ctx.actor.userId}`)
     expect(await counts(ctx)).toEqual([30, 0])
-    await db.$executeRaw`DELETE FROM todos WHERE user_id = ${ctx.actor.userId} AND completed_at IS NULL`
+    await db.execute(sql`DELETE FROM todos WHERE user_id = ${ctx.actor.userId} AND completed_at IS NULL`)
     expect(await counts(ctx)).toEqual([0, 0])
   })
 
-  it('goes with the account, whatever is written meanwhile', async () => {
+  it('is deleted with the account, also during writes', async () => {
     const ctx = await newOwner()
     await add(ctx)
     await begin(ctx)
-    const { reasons } = await settled([db.user.delete({ where: { id: ctx.actor.userId } }), ...Array.from({ length: 5 }, () => add(ctx))])
+    const { reasons } = await settled([
+      (await db.prisma()).user.delete({ where: { id: ctx.actor.userId } }),
+      ...Array.from({ length: 5 }, () => add(ctx)),
+    ])
     for (const reason of reasons) expect(reason).toMatchObject({ kind: 'unauthenticated' })
-    expect(await db.userCounters.count({ where: { userId: ctx.actor.userId } })).toBe(0)
+    expect(await (await db.prisma()).userCounters.count({ where: { userId: ctx.actor.userId } })).toBe(0)
   })
 })
 
@@ -152,7 +162,7 @@ describe('the quota for conversations', () => {
       expect(reason).toMatchObject({ kind: 'throttled', message: /^You have 5 conversations, which is the limit\. Delete some, or go on/ })
     }
     expect(await counts(ctx)).toEqual([0, 5])
-    const [conversation] = await db.conversation.findMany({ where: { userId: ctx.actor.userId } })
+    const [conversation] = await (await db.prisma()).conversation.findMany({ where: { userId: ctx.actor.userId } })
     await deleteConversation(ctx, { conversation_id: conversation?.id ?? '' })
     await (await begin(ctx)).close()
     expect(await counts(ctx)).toEqual([0, 5])

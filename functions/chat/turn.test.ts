@@ -1,5 +1,7 @@
 // Where a message goes, that it is answered once, and what the answer says when the database or the clock interrupts it.
+
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
@@ -15,7 +17,7 @@ import { type ChatLimits, chatLimits } from './limits.ts'
 const world = testDeps()
 const { db } = world.deps
 const app = chatApp(makeChatDeps(world.env, world.deps))
-afterAll(() => db.$disconnect())
+afterAll(() => db.close())
 
 type App = typeof app
 type Body = { message: string; conversation_id?: string | null | undefined; message_id?: string }
@@ -47,14 +49,14 @@ async function stream(user: Pick<TestUser, 'headers'>, body: Body, to?: App) {
   const { conversation_id } = z.object({ conversation_id: z.string() }).parse(parts[0]?.messageMetadata)
   return { conversation_id, parts: parts.map(({ type, output, delta, errorText }) => ({ type, output, delta, errorText })) }
 }
-const todos = (user: TestUser) => db.todo.count({ where: { userId: user.id } })
+const todos = async (user: TestUser) => (await db.prisma()).todo.count({ where: { userId: user.id } })
 
 /** A chat with a scripted model. */
 async function withModel(limits: ChatLimits = chatLimits, overrides: Record<string, string> = {}) {
   const model = await startScriptedModel()
   onTestFinished(model.stop)
   const own = testDeps({ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: model.url, ...overrides })
-  onTestFinished(() => own.deps.db.$disconnect())
+  onTestFinished(() => own.deps.db.close())
   return { model, to: chatApp(makeChatDeps(own.env, own.deps, limits)), lines: own.lines }
 }
 
@@ -65,7 +67,7 @@ async function withProxy(limits: Partial<ChatLimits> = {}) {
   onTestFinished(async () => {
     // First the proxy: held statements would keep the pool open.
     await proxy.stop()
-    await own.deps.db.$disconnect()
+    await own.deps.db.close()
   })
   return { proxy, to: chatApp(makeChatDeps(own.env, own.deps, { ...chatLimits, ...limits })), lines: own.lines }
 }
@@ -80,7 +82,7 @@ describe('a message without a conversation id', () => {
     const done = await say(user, 'yes')
     expect(done.conversation_id).toBe(asked.conversation_id)
     expect(await todos(user)).toBe(0)
-    expect(await db.conversation.count({ where: { userId: user.id } })).toBe(1)
+    expect(await (await db.prisma()).conversation.count({ where: { userId: user.id } })).toBe(1)
   })
 
   it('begins another conversation after half an hour without a message', async () => {
@@ -117,11 +119,11 @@ describe('a message without a conversation id', () => {
   it('waits for another one that arrives at the same time, also when there is no conversation yet', async () => {
     const user = await newUser(world)
     const others = testDeps()
-    onTestFinished(() => others.deps.db.$disconnect())
+    onTestFinished(() => others.deps.db.close())
     const apps = [app, chatApp(makeChatDeps(others.env, others.deps))]
     const replies = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((title, index) => say(user, `add ${title}`, apps[index % 2])))
     expect(new Set(replies.map(({ conversation_id }) => conversation_id)).size).toBe(1)
-    const rows = await db.message.findMany({ where: { conversation: { userId: user.id } }, orderBy: { position: 'asc' } })
+    const rows = await (await db.prisma()).message.findMany({ where: { conversation: { userId: user.id } }, orderBy: { position: 'asc' } })
     expect(rows.map(({ role }) => role)).toEqual(Array(6).fill(['user', 'assistant', 'assistant']).flat())
   })
 })
@@ -134,7 +136,7 @@ describe('a message id', () => {
     expect(await say(user, body)).toEqual(first)
     expect(await say(user, { ...body, conversation_id: first.conversation_id })).toEqual(first)
     expect(await todos(user)).toBe(1)
-    expect(await db.message.count({ where: { conversation: { userId: user.id } } })).toBe(3)
+    expect(await (await db.prisma()).message.count({ where: { conversation: { userId: user.id } } })).toBe(3)
   })
 
   it('that comes twice streams the same parts twice', async () => {
@@ -153,7 +155,7 @@ describe('a message id', () => {
     const replies = await Promise.all(Array.from({ length: 6 }, () => say(user, body)))
     for (const reply of replies) expect(reply).toEqual(replies[0])
     expect(await todos(user)).toBe(1)
-    expect(await db.conversation.count({ where: { userId: user.id } })).toBe(1)
+    expect(await (await db.prisma()).conversation.count({ where: { userId: user.id } })).toBe(1)
   })
 
   it('whose first request still runs makes the retry wait for its answer', async () => {
@@ -181,16 +183,16 @@ describe('a message id', () => {
   /** What a process leaves behind that is killed while it answers. */
   async function crashed(user: TestUser, body: Required<Pick<Body, 'message' | 'message_id'>>, calls: object[]) {
     const { conversation_id } = await say(user, body)
-    const rows = await db.message.findMany({ where: { conversationId: conversation_id }, orderBy: { position: 'asc' } })
-    await db.message.deleteMany({ where: { conversationId: conversation_id, role: 'assistant' } })
+    const rows = await (await db.prisma()).message.findMany({ where: { conversationId: conversation_id }, orderBy: { position: 'asc' } })
+    await (await db.prisma()).message.deleteMany({ where: { conversationId: conversation_id, role: 'assistant' } })
     const row = { conversationId: conversation_id, role: 'assistant' as const, content: '', toolCalls: calls }
-    if (calls.length > 0) await db.message.create({ data: { id: uuidv7(), position: 2, ...row } })
-    await db.$executeRaw`UPDATE chat_turns SET reply = NULL WHERE question_id = ${rows[0]?.id}::uuid`
-    await db.conversation.update({
+    if (calls.length > 0) await (await db.prisma()).message.create({ data: { id: uuidv7(), position: 2, ...row } })
+    await db.execute(sql`UPDATE chat_turns SET reply = NULL WHERE question_id = ${rows[0]?.id}::uuid`)
+    await (await db.prisma()).conversation.update({
       where: { id: conversation_id },
       data: { leaseId: uuidv7(), leaseUntil: new Date(Date.now() + 300) },
     })
-    await db.todo.deleteMany({ where: { userId: user.id } })
+    await (await db.prisma()).todo.deleteMany({ where: { userId: user.id } })
     return conversation_id
   }
   const call = (title: string, rest: object) => ({
@@ -271,7 +273,7 @@ describe('a message id', () => {
   it('is stored with a long answer in a shorter form', async () => {
     const user = await newUser(world)
     const description = 'x'.repeat(5_000)
-    await db.todo.createMany({
+    await (await db.prisma()).todo.createMany({
       data: Array.from({ length: 20 }, (_, n) => ({ id: uuidv7(), userId: user.id, title: `${n}`, description })),
     })
     const body = { message: 'show my tasks', message_id: 'm1' }
@@ -285,10 +287,10 @@ describe('a message id', () => {
     const user = await newUser(world)
     const { conversation_id } = await say(user, { message: 'add milk', message_id: 'm1' })
     await app.request(`/api/v1/conversations/${conversation_id}`, { method: 'DELETE', headers: user.headers })
-    expect(await db.chatTurn.count({ where: { userId: user.id } })).toBe(0)
+    expect(await (await db.prisma()).chatTurn.count({ where: { userId: user.id } })).toBe(0)
     await say(user, { message: 'add milk', message_id: 'm1' })
-    await db.user.delete({ where: { id: user.id } })
-    expect(await db.chatTurn.count({ where: { userId: user.id } })).toBe(0)
+    await (await db.prisma()).user.delete({ where: { id: user.id } })
+    expect(await (await db.prisma()).chatTurn.count({ where: { userId: user.id } })).toBe(0)
   })
 
   it.each(['', ' ', 'a b', 'ü', 'x'.repeat(129), 'a\n', 'a/b'])('is refused as %j', async (message_id) => {
@@ -305,7 +307,7 @@ describe('an interrupted write', () => {
     expect(await todos(user)).toBe(1)
     expect(reply.response).toMatch(/^I may have added “milk”.*Look before you try again\.$/)
     expect(reply.tool_calls).toMatchObject([{ name: 'add_task', is_error: true, result: { outcome: 'unknown' } }])
-    const row = await db.message.findFirst({ where: { conversationId: reply.conversation_id, position: 2 } })
+    const row = await (await db.prisma()).message.findFirst({ where: { conversationId: reply.conversation_id, position: 2 } })
     expect(row?.toolCalls).toMatchObject([{ settled: true, result: { outcome: 'unknown' } }])
   })
 
@@ -414,7 +416,10 @@ describe('the deadline', () => {
     expect(Date.now() - begun).toBeLessThan(SOON)
     expect(reply.response).toMatch(/I may have added “milk”/)
     expect(reply.tool_calls).toMatchObject([{ name: 'add_task', is_error: true, result: { outcome: 'unknown' } }])
-    const rows = await db.message.findMany({ where: { conversationId: reply.conversation_id }, orderBy: { position: 'asc' } })
+    const rows = await (await db.prisma()).message.findMany({
+      where: { conversationId: reply.conversation_id },
+      orderBy: { position: 'asc' },
+    })
     expect(rows.at(-1)?.content).toBe(reply.response)
   })
 

@@ -1,24 +1,34 @@
-// The beginning and the end of a turn: where a message goes, that its conversation takes one message at a time, and that a message with a
-// client's id is answered once. The conversation's lease makes retries wait; a unique key in `chat_turns` decides between two at once.
+// Opens and ends a turn: a conversation takes one message at a time, and a message with a client's id is answered once.
+// The lease of the conversation makes a retry wait for the first request.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { instant, Prisma } from '@todo/prisma'
+import type { Sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
-import { holdingTo, within } from '../../shared/accounts/quotas.ts'
-import { withOwner } from '../../shared/accounts/users.ts'
-import { noConversation, StoredCall, storedCalls } from '../../shared/conversations/conversations.ts'
+import { noConversation, StoredCall } from '../../shared/conversations/conversations.ts'
 import {
   createJournal,
   type Entry,
-  insertMessage,
   type Journal,
   json,
   type PastMessage,
   recentMessages,
   shortened,
 } from '../../shared/conversations/journal.ts'
-import { holds, keepLease, type Lease, leaseEnd, leaseLimits, releaseLease, tryTake } from '../../shared/conversations/lease.ts'
+import { keepLease, type Lease, leaseLimits, releaseLease, tryTake } from '../../shared/conversations/lease.ts'
 import { storable } from '../../shared/conversations/storable.ts'
+import {
+  addQuestion,
+  beginConversation,
+  callsOf,
+  concludeTurn,
+  concluding,
+  conversationOf,
+  type EarlierTurn,
+  findTurn,
+  implicitConversation,
+  ownConversation,
+  type TurnIds,
+} from '../../shared/conversations/turns.ts'
 import type { UserContext } from '../../shared/core/context.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import { constraintOf } from '../../shared/core/failure.ts'
@@ -28,12 +38,6 @@ import { type Deadline, outOfTime, until } from './deadline.ts'
 import type { ChatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
 import { mayHaveChanged, tellDone } from './told.ts'
-
-const { sql, empty } = Prisma
-
-/** Milliseconds without a message after which a message without a conversation id begins another conversation. */
-const IMPLICIT_MS = 30 * 60_000
-const TITLE_LENGTH = 80
 
 /** Where a message goes: `implicit` continues the user's conversation of messages without an id, or begins it. */
 export type Place = { type: 'given'; id: string } | { type: 'new' } | { type: 'implicit' }
@@ -91,7 +95,7 @@ export async function openTurn(deps: Deps, ctx: UserContext, question: Question,
 async function open(opening: Opening): Promise<Turn> {
   const { ctx, question, deadline } = opening
   for (;;) {
-    const earlier = await findTurn(ctx, question.messageId)
+    const earlier = await findEarlier(ctx, question.messageId)
     if (earlier) {
       refuseAnother(earlier, question)
       const reply = earlier.reply ?? (await settle(opening, earlier))
@@ -107,62 +111,48 @@ async function open(opening: Opening): Promise<Turn> {
   }
 }
 
-type EarlierTurn = { question_id: string; conversation_id: string; content: string; position: number; reply: Reply | undefined }
+type Earlier = Omit<EarlierTurn, 'reply'> & { reply: Reply | undefined }
 
-async function findTurn({ db, actor }: UserContext, messageId: string | undefined): Promise<EarlierTurn | undefined> {
-  if (messageId === undefined) return undefined
-  const [row] = await db.$queryRaw<(Omit<EarlierTurn, 'reply'> & { reply: unknown })[]>`
-    SELECT question_id, conversation_id, content, position, reply FROM chat_turns JOIN messages ON messages.id = question_id
-    WHERE user_id = ${actor.userId} AND message_id = ${messageId}`
-  if (!row) return undefined
-  const reply = row.reply === null ? undefined : Reply.safeParse(row.reply).data
-  if (row.reply !== null && !reply) throw new AppError('conflict', 'This message was answered already: its conversation has the answer.')
-  return { ...row, reply }
+async function findEarlier(ctx: UserContext, messageId: string | undefined): Promise<Earlier | undefined> {
+  const turn = messageId === undefined ? undefined : await findTurn(ctx, messageId)
+  if (!turn) return undefined
+  const reply = turn.reply === null ? undefined : Reply.safeParse(turn.reply).data
+  if (turn.reply !== null && !reply) throw new AppError('conflict', 'This message was answered already: its conversation has the answer.')
+  return { ...turn, reply }
 }
 
-function refuseAnother({ content, conversation_id }: EarlierTurn, { message, place }: Question): void {
+function refuseAnother({ content, conversation_id }: Earlier, { message, place }: Question): void {
   if (content !== storable(message)) throw new AppError('conflict', 'This message_id was used for another message.')
   if (place.type === 'given' && place.id !== conversation_id)
     throw new AppError('conflict', 'This message_id was used in another conversation.')
 }
 
 /** Waits for an earlier request with the same message. Returns its answer; undefined when it changed nothing and the message may run. */
-async function settle({ deps, ctx, question, deadline }: Opening, earlier: EarlierTurn): Promise<Reply | undefined> {
+async function settle({ deps, ctx, question, deadline }: Opening, earlier: Earlier): Promise<Reply | undefined> {
   const leaseId = uuidv7()
   for (;;) {
-    const row = await tryTake(ctx, sql`SELECT id FROM conversations WHERE id = ${earlier.conversation_id}::uuid`, leaseId)
+    const row = await tryTake(ctx, conversationOf(earlier), leaseId)
     if (row?.taken) break
-    const turn = await findTurn(ctx, question.messageId)
+    const turn = await findEarlier(ctx, question.messageId)
     if (!turn || turn.reply) return turn?.reply
     await pause(deadline)
   }
   const lease = keepLease(ctx, deps.log, earlier.conversation_id, leaseId)
   try {
     // The lease shuts the earlier request out: what it has not written by now, it never will.
-    const turn = await findTurn(ctx, question.messageId)
-    return turn && !turn.reply ? await concludeTurn(ctx, turn, lease) : turn?.reply
+    const turn = await findEarlier(ctx, question.messageId)
+    return turn && !turn.reply ? await concludeInterrupted(ctx, turn, lease) : turn?.reply
   } finally {
     await lease.release()
   }
 }
 
-/** Answers for a request that crashed, or could not store its answer: with what its rows say of it. */
-async function concludeTurn({ db }: UserContext, turn: EarlierTurn, { held }: Lease): Promise<Reply | undefined> {
-  const rows = await db.$queryRaw<{ tool_calls: Prisma.JsonValue }[]>`
-    SELECT tool_calls FROM messages WHERE conversation_id = ${turn.conversation_id}::uuid AND position > ${turn.position}
-      AND position < COALESCE((
-        SELECT min(position) FROM messages WHERE conversation_id = ${turn.conversation_id}::uuid AND position > ${turn.position} AND role = 'user'
-      ), 2147483647)
-    ORDER BY position`
-  const calls = interrupted(rows.flatMap(({ tool_calls }) => storedCalls(tool_calls)))
-  const own = sql`question_id = ${turn.question_id}::uuid AND EXISTS (SELECT FROM conversations WHERE ${held})`
-  if (!mayHaveChanged(calls)) {
-    await db.$executeRaw`DELETE FROM chat_turns WHERE ${own}`
-    return undefined
-  }
+/** Answers for a request that crashed, or could not store its answer, from the calls that it stored. */
+async function concludeInterrupted(ctx: UserContext, turn: Earlier, lease: Lease): Promise<Reply | undefined> {
+  const calls = interrupted(await callsOf(ctx, turn))
   const response = `I was interrupted before I had answered this message. ${tellDone(calls)}`
-  const reply: Reply = { response, engine: 'rules', calls, failure: null }
-  await db.$executeRaw`UPDATE chat_turns SET reply = ${json(reply)}::jsonb WHERE ${own}`
+  const reply: Reply | undefined = mayHaveChanged(calls) ? { response, engine: 'rules', calls, failure: null } : undefined
+  await concludeTurn(ctx, turn.question_id, lease, reply)
   return reply
 }
 
@@ -178,7 +168,7 @@ function interrupted(calls: readonly StoredCall[]): StoredCall[] {
 
 async function begin(opening: Opening): Promise<OpenTurn> {
   const { deps, ctx, question } = opening
-  const ids: Ids = { lease: uuidv7(), question: uuidv7() }
+  const ids: TurnIds = { lease: uuidv7(), question: uuidv7() }
   const { conversationId, past } = await enter(opening, ids).catch(async (error) => {
     // A lease that may be held for this request, which ends here, would make the next message wait.
     if (!(error instanceof AppError)) await releaseLease(ctx, deps.log, ids.lease)
@@ -190,92 +180,41 @@ async function begin(opening: Opening): Promise<OpenTurn> {
     conversationId,
     journal,
     past,
-    end: (entry, reply) => journal.end(entry, question.messageId === undefined ? empty : concluding(ids.question, reply, deps.limits)),
+    end: (entry, reply) =>
+      journal.end(entry, question.messageId === undefined ? undefined : concluding(ids.question, reply && fitting(reply, deps.limits))),
   }
 }
 
-type Ids = { lease: string; question: string }
 type Entered = Pick<OpenTurn, 'conversationId' | 'past'>
 
 /** Takes the conversation or begins it, and adds the user's message. */
-async function enter(opening: Opening, ids: Ids): Promise<Entered> {
+async function enter(opening: Opening, ids: TurnIds): Promise<Entered> {
   const { ctx, question, deadline } = opening
   const { place } = question
-  if (place.type === 'new') return enterNew(opening, ids)
-  const wanted =
-    place.type === 'given'
-      ? sql`SELECT id FROM conversations WHERE id = ${place.id}::uuid AND user_id = ${ctx.actor.userId}`
-      : sql`SELECT id FROM conversations WHERE user_id = ${ctx.actor.userId} AND implicit AND updated_at > ${implicitSince(ctx)}`
+  if (place.type === 'new') {
+    const conversationId = await beginConversation(ctx, question, ids, { implicit: false })
+    if (conversationId === undefined) throw new Error('a conversation was not created')
+    return { conversationId, past: [] }
+  }
+  const wanted = place.type === 'given' ? ownConversation(ctx, place.id) : implicitConversation(ctx)
   for (;;) {
     const conversationId = await take(ctx, wanted, ids.lease, deadline)
     if (conversationId !== undefined) return enterTaken(opening, conversationId, ids)
     if (place.type === 'given') throw noConversation()
-    const begun = await enterImplicit(opening, ids)
-    if (begun) return begun
+    // Undefined when another request has begun the user's implicit conversation meanwhile.
+    const begun = await beginConversation(ctx, question, ids, { implicit: true })
+    if (begun !== undefined) return { conversationId: begun, past: [] }
   }
 }
 
-async function enterTaken({ deps, ctx, question }: Opening, conversationId: string, ids: Ids): Promise<Entered> {
+async function enterTaken({ deps, ctx, question }: Opening, conversationId: string, ids: TurnIds): Promise<Entered> {
   const past = await recentMessages(ctx, conversationId, deps.limits.historyRows)
-  const now = instant(ctx.clock())
-  const asked = await ask(
-    ctx,
-    question,
-    ids,
-    sql`UPDATE conversations SET updated_at = GREATEST(${now}, updated_at), lease_until = ${leaseEnd}
-      WHERE ${holds(conversationId, ids.lease)} RETURNING id`,
-  )
-  if (asked === undefined) throw noConversation()
+  if (!(await addQuestion(ctx, conversationId, question, ids))) throw noConversation()
   return { conversationId, past }
 }
 
-async function enterNew({ ctx, question }: Opening, ids: Ids): Promise<Entered> {
-  const conversationId = await withOwner(ctx, () => beginConversation(ctx, question, ids, false))
-  if (conversationId === undefined) throw new Error('a conversation was not created')
-  return { conversationId, past: [] }
-}
-
-/** Undefined when another request has begun the user's implicit conversation meanwhile. */
-async function enterImplicit({ ctx, question }: Opening, ids: Ids): Promise<Entered | undefined> {
-  const { db, actor } = ctx
-  await db.$executeRaw`
-    UPDATE conversations SET implicit = false WHERE user_id = ${actor.userId} AND implicit AND updated_at <= ${implicitSince(ctx)}`
-  const conversationId = await withOwner(ctx, () => beginConversation(ctx, question, ids, true))
-  return conversationId === undefined ? undefined : { conversationId, past: [] }
-}
-
-const implicitSince = ({ clock }: UserContext) => instant(new Date(clock().getTime() - IMPLICIT_MS))
-
-/** Begins a conversation with the user's message. @throws AppError `throttled` when the user has too many conversations */
-const beginConversation = (ctx: UserContext, question: Question, ids: Ids, implicit: boolean) =>
-  holdingTo(ctx, 'conversations', () => ask(ctx, question, ids, creation(ctx, question, ids, implicit)))
-
-function creation(ctx: UserContext, { message }: Question, ids: Ids, implicit: boolean): Prisma.Sql {
-  const { actor, clock } = ctx
-  const now = instant(clock())
-  const title = [...(message.split('\n')[0] ?? '')].slice(0, TITLE_LENGTH).join('')
-  return sql`
-    INSERT INTO conversations (id, user_id, title, created_at, updated_at, lease_id, lease_until, implicit)
-    SELECT ${uuidv7()}::uuid, ${actor.userId}, ${title}, ${now}, ${now}, ${ids.lease}::uuid, ${leaseEnd}, ${implicit}::boolean
-    WHERE ${within(ctx, 'conversations')}
-    ON CONFLICT (user_id) WHERE implicit DO NOTHING RETURNING id`
-}
-
-/** Adds the user's message to the conversation that `owned` writes and returns, and notes its client's id. Returns the conversation's id. */
-async function ask({ db, actor, clock }: UserContext, { message, messageId }: Question, ids: Ids, owned: Prisma.Sql) {
-  const turn = sql`, turn AS (
-    INSERT INTO chat_turns (user_id, message_id, question_id) SELECT ${actor.userId}, ${messageId ?? ''}, asked.id FROM asked
-  )`
-  const [row] = await db.$queryRaw<{ conversation_id: string }[]>`
-    WITH owned AS (${owned}),
-    asked AS (${insertMessage({ id: ids.question, role: 'user', now: clock(), content: message })} RETURNING id, conversation_id)
-    ${messageId === undefined ? empty : turn}
-    SELECT conversation_id FROM asked`
-  return row?.conversation_id
-}
-
 /** Waits for a conversation and takes it. Undefined when `wanted` selects none. @throws AppError `conflict` when it stays busy */
-async function take(ctx: UserContext, wanted: Prisma.Sql, leaseId: string, deadline: Deadline): Promise<string | undefined> {
+async function take(ctx: UserContext, wanted: Sql, leaseId: string, deadline: Deadline): Promise<string | undefined> {
   for (let waited = 0; waited < leaseLimits.patienceMs; waited += leaseLimits.pollMs) {
     const row = await tryTake(ctx, wanted, leaseId)
     if (!row || row.taken) return row?.id
@@ -292,11 +231,8 @@ async function pause({ stop }: Deadline): Promise<void> {
 
 const busy = () => new AppError('conflict', 'This conversation is still busy with an earlier message. Please try again.', { retryAfter: 5 })
 
-/** Part of a statement, beside `owned`: stores the reply of a turn, or withdraws the turn, so that a retry runs. */
-function concluding(questionId: string, reply: Reply | undefined, { replyBytes }: ChatLimits): Prisma.Sql {
-  const turn = sql`question_id = ${questionId}::uuid`
-  if (!reply) return sql`, turn AS (DELETE FROM chat_turns USING owned WHERE ${turn})`
-  const full = json(reply) ?? ''
-  const stored = Buffer.byteLength(full) <= replyBytes ? full : json({ ...reply, calls: reply.calls.map(shortened) })
-  return sql`, turn AS (UPDATE chat_turns SET reply = ${stored}::jsonb FROM owned WHERE ${turn})`
+/** The reply as it is stored: the results of its calls are shortened when it would exceed `replyBytes`. */
+function fitting(reply: Reply, { replyBytes }: ChatLimits): Reply {
+  const bytes = Buffer.byteLength(json(reply) ?? '')
+  return bytes <= replyBytes ? reply : { ...reply, calls: reply.calls.map(shortened) }
 }

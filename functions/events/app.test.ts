@@ -13,7 +13,7 @@ import { Swept } from './sweep.ts'
 
 const DATABASE_URL = await newOutboxDatabase()
 const { deps, lines } = testDeps({ DATABASE_URL })
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const BINARY = {
   'ce-specversion': '1.0',
@@ -38,8 +38,10 @@ const structured = (body: unknown, type = 'application/cloudevents+json') => ({
 })
 const binary = (headers: Record<string, string> = {}, body?: string) => ({ method: 'POST', headers: { ...BINARY, ...headers }, body })
 
-const write = (row: object) =>
-  deps.db.outboxEvent.create({ data: { id: uuidv7(), userId: 'someone', subject: uuidv7(), type: 'todo.created', data: {}, ...row } })
+const write = async (row: object) =>
+  (await deps.db.prisma()).outboxEvent.create({
+    data: { id: uuidv7(), userId: 'someone', subject: uuidv7(), type: 'todo.created', data: {}, ...row },
+  })
 const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000)
 
 describe('a tick', () => {
@@ -104,7 +106,7 @@ describe('a sweep', () => {
     // 100 seconds, and the time that the test took since.
     expect(after.oldest_age_seconds).toBeGreaterThanOrEqual(100)
     expect(after.oldest_age_seconds).toBeLessThan(300)
-    await deps.db.outboxEvent.deleteMany({ where: { id: { in: [held.id, poison.id] } } })
+    await (await deps.db.prisma()).outboxEvent.deleteMany({ where: { id: { in: [held.id, poison.id] } } })
   })
 
   it('forgets what was given up two weeks ago, and nothing else', async () => {
@@ -113,9 +115,9 @@ describe('a sweep', () => {
     const swept = await answer(await eventsApp(deps).request('/', binary()), Swept)
     expect(swept).toMatchObject({ sink: false, pruned: 1, dead: 1 })
     expect(swept.oldest_age_seconds).toBeGreaterThan(29 * 86_400)
-    const left = await deps.db.outboxEvent.findMany({ where: { id: { in: [old, ...kept].map(({ id }) => id) } } })
+    const left = await (await deps.db.prisma()).outboxEvent.findMany({ where: { id: { in: [old, ...kept].map(({ id }) => id) } } })
     expect(left.map(({ id }) => id).sort()).toEqual(kept.map(({ id }) => id).sort())
-    await deps.db.outboxEvent.deleteMany({ where: { id: { in: kept.map(({ id }) => id) } } })
+    await (await deps.db.prisma()).outboxEvent.deleteMany({ where: { id: { in: kept.map(({ id }) => id) } } })
   })
 })
 

@@ -66,7 +66,7 @@ async function start(): Promise<void> {
     })
     const { applied } = await migrate(databaseOptions(env))
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
-    const made = makeDeps(env)
+    const made = makeDeps(env, undefined, { checkRows: true })
     const delivery = made.delivery ?? deliveryTo(logSink, made.db, made.log)
     const deps = { ...made, delivery }
     const { app, passwords, sockets } = localApp(env, deps)
@@ -75,7 +75,7 @@ async function start(): Promise<void> {
     stop = async () => {
       await serving.drain({ lameDuck: 0 })
       await delivery.drain()
-      await Promise.all([deps.db.$disconnect(), (await deps.tracing)?.end()])
+      await Promise.all([deps.db.close(), (await deps.tracing)?.end()])
       await own?.stop()
     }
     // What a start before this one has left.

@@ -12,7 +12,7 @@ import { newUser, testDeps } from '../../shared/testing/context.ts'
 import { localApp } from './main.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 const { app, functions } = localApp(world.env, world.deps)
 
 const Media = z.looseObject({ schema: z.looseObject({}), example: z.unknown().optional() })

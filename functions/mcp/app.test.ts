@@ -2,12 +2,13 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
+import { sql } from '@todo/prisma'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { Ticket } from '../../shared/accounts/tickets.ts'
 import { contextOf, newUser, type TestUser } from '../../shared/testing/context.ts'
 import { createTodo } from '../../shared/todos/todos.ts'
 import { connectClient, startMcp, tokenFor } from './testing.ts'
-import { Ticket } from './tickets.ts'
 
 const world = await startMcp()
 
@@ -43,7 +44,7 @@ it('gives a user 10 tickets a minute, then 429 with Retry-After', async () => {
   const refused = await ask(user.headers)
   expect(refused.status).toBe(429)
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
-  expect(await world.deps.db.$queryRaw`SELECT FROM mcp_tickets WHERE actor->>'userId' = ${user.id}`).toHaveLength(10)
+  expect(await world.deps.db.query(sql`SELECT FROM mcp_tickets WHERE actor->>'userId' = ${user.id}`, z.unknown())).toHaveLength(10)
   expect((await ask(other.headers)).status).toBe(201)
 })
 
@@ -335,9 +336,7 @@ describe('POST', () => {
 
   it('tells nothing of a failure that nobody foresaw but where the log has it', async () => {
     const user = await newUser(world)
-    const broken = new Proxy(world.deps.db, {
-      get: (db, name) => (name === '$queryRaw' ? () => Promise.reject(new Error('secret detail')) : Reflect.get(db, name)),
-    })
+    const broken = { ...world.deps.db, query: () => Promise.reject(new Error('secret detail')) }
     const { answerPost } = await import('./http.ts')
     const ask = async (method: string, params: object) => {
       const request = new Request(world.url, {

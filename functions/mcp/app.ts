@@ -1,6 +1,7 @@
 // The HTTP face of MCP: the socket's handshake, the POST, the ticket. What speaks MCP itself is loaded by the first who does.
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
+import { makeTickets, Ticket } from '../../shared/accounts/tickets.ts'
 import type { UserRate } from '../../shared/accounts/user-rates.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import { createApp } from '../../shared/http/app.ts'
@@ -17,7 +18,6 @@ import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } fr
 import { assertOrigin } from './origin.ts'
 import { assertHandshake, socketActor } from './socket-token.ts'
 import type { OpenSockets } from './sockets.ts'
-import { makeTickets, Ticket } from './tickets.ts'
 
 export type McpDeps = AppDeps & {
   verifyToken: VerifyToken

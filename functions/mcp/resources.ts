@@ -1,12 +1,13 @@
 // The todos as resources, for clients that let people attach one to a conversation: today's, and each by its id.
 import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { ReadResourceResult } from '@modelcontextprotocol/sdk/types.js'
-import { wallClock, zoneOf } from '../../shared/core/calendar.ts'
+import { wallClock } from '../../shared/core/calendar.ts'
 import type { UserContext } from '../../shared/core/context.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import { oneLine } from '../../shared/core/text.ts'
 import { ListTodos, TodoRef } from '../../shared/todos/schema.ts'
 import { getTodo, listTodos } from '../../shared/todos/todos.ts'
+import { zoneOf } from '../../shared/todos/zone.ts'
 import type { Guard } from './guard.ts'
 
 const TODAY = 'todo://today'

@@ -1,10 +1,10 @@
 // Where a client that opens a socket may put its token: browsers can set no header, some clients nothing but a URL.
 import type { Context } from 'hono'
+import type { Tickets } from '../../shared/accounts/tickets.ts'
 import type { Actor } from '../../shared/core/actor.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import { bearerToken } from '../../shared/http/authenticate.ts'
 import type { VerifyToken } from '../../shared/identity/issuers.ts'
-import type { Tickets } from './tickets.ts'
 
 /** The subprotocol (RFC 6455, section 1.9) of MCP over a WebSocket, as the SDK's client offers it. */
 export const PROTOCOL = 'mcp'

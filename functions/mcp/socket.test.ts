@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import type { JSONRPCMessage, MessageExtraInfo } from '@modelcontextprotocol/sdk/types.js'
+import { sql } from '@todo/prisma'
 import { describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { contextOf, newUser, type TestUser } from '../../shared/testing/context.ts'
@@ -62,7 +63,7 @@ describe('the handshake', () => {
     const unspent = await newTicket(headers)
     const slow = await newUser(world)
     const late = await newTicket(slow.headers)
-    await world.deps.db.$executeRaw`UPDATE mcp_tickets SET expires_at = now() - interval '1 second' WHERE actor->>'userId' = ${slow.id}`
+    await world.deps.db.execute(sql`UPDATE mcp_tickets SET expires_at = now() - interval '1 second' WHERE actor->>'userId' = ${slow.id}`)
     const cases: [number, Parameters<typeof refused>][] = [
       [401, [world.socketUrl]],
       [401, [world.socketUrl, { headers: { authorization: 'Bearer nonsense' } }]],

@@ -1,7 +1,9 @@
 // What this function's tests are made of: the real app on a real port, a socket that speaks in raw frames, the SDK's own client.
+
 import { once } from 'node:events'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
+import { sql } from '@todo/prisma'
 import { SignJWT } from 'jose'
 import { afterAll } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'
@@ -24,7 +26,7 @@ export async function startMcp(environment: Record<string, string> = {}, limits:
   const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets: deps.sockets })
   const stop = async () => {
     await serving.drain({ lameDuck: 0 })
-    await world.deps.db.$disconnect()
+    await world.deps.db.close()
   }
   afterAll(stop)
   const url = `http://127.0.0.1:${serving.port}/api/v1/mcp`
@@ -73,9 +75,9 @@ export function openSocket(url: string, options: ClientOptions = {}, protocols: 
 
 /** Gives a user 500 todos, so that `listAll` is answered with 0.7 MB. */
 export async function addLargeTodos({ deps }: Pick<McpWorld, 'deps'>, { id }: Pick<TestUser, 'id'>): Promise<void> {
-  await deps.db.$executeRaw`
+  await deps.db.execute(sql`
     INSERT INTO todos (id, user_id, title, description)
-    SELECT gen_random_uuid(), ${id}, 'todo', repeat('x', 1000) FROM generate_series(1, 500)`
+    SELECT gen_random_uuid(), ${id}, 'todo', repeat('x', 1000) FROM generate_series(1, 500)`)
 }
 
 /** A todo whose changes wait until `release` is called, for 5 s: a request for one keeps running. Takes a connection of the pool. */

@@ -1,4 +1,5 @@
 // The HTTP contract of todos: status, headers, problems, someone else's data. What the operations do has its tests beside them.
+import { sql } from '@todo/prisma'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Problem } from '../../shared/openapi/problems.ts'
 import { answer, newUser, testDeps } from '../../shared/testing/context.ts'
@@ -7,7 +8,7 @@ import { todosApp } from './app.ts'
 
 const world = testDeps()
 const app = todosApp(world.deps)
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const NEVER = '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10'
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
@@ -155,8 +156,9 @@ describe('GET /{user_id}/todos', () => {
 
   it('has 500 todos a page unless the request sets a limit, on the pages that follow too', async () => {
     const { send, user } = await newClient()
-    await world.deps.db
-      .$executeRaw`INSERT INTO todos (id, user_id, title) SELECT gen_random_uuid(), ${user.id}, 'x' FROM generate_series(1, 1001)`
+    await world.deps.db.execute(
+      sql`INSERT INTO todos (id, user_id, title) SELECT gen_random_uuid(), ${user.id}, 'x' FROM generate_series(1, 1001)`,
+    )
     const first = await send('GET', '?limit=1')
     const { next_cursor } = await answer(first, TodoPage)
     for (const [query, count] of [
@@ -399,6 +401,6 @@ describe('everything else', () => {
       expect((await foreign.request(`${base}/${id}`, { headers })).status).toBe(200)
     }
     expect(nextOf(await foreign.request(`${base}?limit=1`, { headers }))).toMatch(new RegExp(`^${base}\\?`))
-    await world.deps.db.user.delete({ where: { id: actor.userId } })
+    await (await world.deps.db.prisma()).user.delete({ where: { id: actor.userId } })
   })
 })

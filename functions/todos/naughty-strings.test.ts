@@ -8,7 +8,7 @@ import { todosApp } from './app.ts'
 
 const world = testDeps()
 const app = todosApp(world.deps)
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const more = [
   '\ufeffbom\ufeff',

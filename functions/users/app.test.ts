@@ -6,12 +6,12 @@ import { usersApp } from './app.ts'
 const world = testDeps()
 const { deps } = world
 const app = usersApp(deps)
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 describe('GET /me', () => {
   it('shows the account behind the token, and nothing else of it', async () => {
     const user = await newUser(world)
-    const { createdAt } = await deps.db.user.findUniqueOrThrow({ where: { id: user.id } })
+    const { createdAt } = await (await deps.db.prisma()).user.findUniqueOrThrow({ where: { id: user.id } })
     const response = await app.request('/api/v1/me', { headers: user.headers })
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('application/json')
@@ -25,18 +25,18 @@ describe('GET /me', () => {
 
   it('answers 401 when the account is gone, and does not bring it back', async () => {
     const user = await newUser(world)
-    await deps.db.user.delete({ where: { id: user.id } })
+    await (await deps.db.prisma()).user.delete({ where: { id: user.id } })
     const response = await app.request('/api/v1/me', { headers: user.headers })
     expect(response.status).toBe(401)
     expect(response.headers.get('www-authenticate')).toBe('Bearer realm="todo", error="invalid_token"')
     expect(await answer(response, Problem)).toMatchObject({ message: 'This account no longer exists.', instance: '/api/v1/me' })
-    expect(await deps.db.user.findUnique({ where: { id: user.id } })).toBeNull()
+    expect(await (await deps.db.prisma()).user.findUnique({ where: { id: user.id } })).toBeNull()
   })
 
   it('shows none of another issuer to a token of ours with its id', async () => {
     const user = await newUser(world)
-    await deps.db.user.delete({ where: { id: user.id } })
-    await deps.db.user.create({ data: { id: user.id, issuer: 'https://app.example.com', username: 'Ada' } })
+    await (await deps.db.prisma()).user.delete({ where: { id: user.id } })
+    await (await deps.db.prisma()).user.create({ data: { id: user.id, issuer: 'https://app.example.com', username: 'Ada' } })
     expect((await app.request('/api/v1/me', { headers: user.headers })).status).toBe(401)
   })
 
@@ -46,6 +46,6 @@ describe('GET /me', () => {
     const response = await usersApp(away.deps).request('/api/v1/me', { headers: user.headers })
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('5')
-    await away.deps.db.$disconnect()
+    await away.deps.db.close()
   })
 })

@@ -9,7 +9,7 @@ import { describedRoutes } from '../../shared/openapi/openapi.ts'
 import { testDeps } from '../../shared/testing/context.ts'
 
 const { deps, env } = testDeps()
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 // The events function has no path on the one host.
 const { events: _, ...apps } = createApps(env, deps).apps

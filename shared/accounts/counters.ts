@@ -1,9 +1,9 @@
 // Counts tries against limits in the table `throttle`, so that all replicas count together and a restart forgets nothing.
 // Written by hand because a library's counters also count refused tries, and then one address locks an account's owner out.
-import { type Db, Prisma } from '@todo/prisma'
+import { type Db, join, sql } from '@todo/prisma'
+import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 
-const { sql, join } = Prisma
 const MINUTE = 60
 
 /** How many tries a window of time allows. */
@@ -29,6 +29,9 @@ const SWEEP = {
   rows: 10_000,
 }
 
+const ExpireRow = z.strictObject({ expire: z.bigint() })
+const SpentRow = z.strictObject({ key: z.string(), expire: z.bigint().nullable() })
+
 export function createCounters(db: Db, clock: () => Date) {
   let counted = 0
 
@@ -43,7 +46,8 @@ export function createCounters(db: Db, clock: () => Date) {
     const wanted = counters.map(
       ({ key, points, seconds, unless = null }) => sql`(${key}::text, ${points}::int, ${seconds}::bigint, ${unless}::text)`,
     )
-    const due = await db.$queryRaw<{ key: string; expire: bigint | null }[]>`
+    const due = await db.query(
+      sql`
       WITH wanted (key, points, seconds, unless) AS (VALUES ${join(wanted)}),
       due AS (
         SELECT key, points, seconds FROM wanted
@@ -55,12 +59,14 @@ export function createCounters(db: Db, clock: () => Date) {
           expire = CASE WHEN counter.expire <= ${now}::bigint THEN excluded.expire ELSE counter.expire END
         WHERE counter.expire <= ${now}::bigint OR counter.points < (SELECT due.points FROM due WHERE due.key = counter.key)
         RETURNING key, expire)
-      SELECT due.key, spent.expire FROM due LEFT JOIN spent USING (key)`
+      SELECT due.key, spent.expire FROM due LEFT JOIN spent USING (key)`,
+      SpentRow,
+    )
     const spent = due.flatMap(({ key, expire }) => (expire === null ? [] : [{ key, expire }]))
     if (spent.length === due.length) return spent
     await giveBack(spent)
     const full = due.filter(({ expire }) => expire === null).map(({ key }) => key)
-    const rows = await db.throttle.findMany({ where: { key: { in: full } } })
+    const rows = await db.query(sql`SELECT expire FROM throttle WHERE key = ANY(${full}::text[])`, ExpireRow)
     throw throttled(Math.max(...rows.map(({ expire }) => Number(expire)), now) - now)
   }
 
@@ -69,23 +75,23 @@ export function createCounters(db: Db, clock: () => Date) {
    * two callers never wait for each other in a circle.
    */
   async function giveBack(spent: readonly Spent[]): Promise<void> {
-    if (spent.length > 0) await db.$executeRaw`${lowering(spent)}`
+    if (spent.length > 0) await db.execute(lowering(spent))
   }
 
   /** Takes tries back and sets a mark, or renews one that has less than it could have, in one statement. `spent` must not be empty. */
   async function giveBackAndMark(spent: readonly Spent[], { key, seconds }: Mark): Promise<void> {
     const expire = clock().getTime() + seconds * 1000
-    await db.$executeRaw`
+    await db.execute(sql`
       WITH returned AS (${lowering(spent)})
       INSERT INTO throttle AS mark (key, points, expire) VALUES (${key}, 0, ${expire}::bigint)
-      ON CONFLICT (key) DO UPDATE SET expire = excluded.expire WHERE mark.expire < excluded.expire`
+      ON CONFLICT (key) DO UPDATE SET expire = excluded.expire WHERE mark.expire < excluded.expire`)
   }
 
   /** A bounded number of rows at a time, and none that another replica holds. */
   async function sweep(now: number): Promise<void> {
-    await db.$executeRaw`
+    await db.execute(sql`
       DELETE FROM throttle
-      WHERE key IN (SELECT key FROM throttle WHERE expire <= ${now}::bigint LIMIT ${SWEEP.rows} FOR UPDATE SKIP LOCKED)`
+      WHERE key IN (SELECT key FROM throttle WHERE expire <= ${now}::bigint LIMIT ${SWEEP.rows} FOR UPDATE SKIP LOCKED)`)
   }
 
   return { spend, giveBack, giveBackAndMark }

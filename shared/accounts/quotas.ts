@@ -1,11 +1,9 @@
 // Quotas: how much a user may have. Triggers count in `user_counters` and refuse a change that would exceed the limit, so that of many
 // changes at once exactly as many pass as fit. The limit is a setting of this process, so the statement carries it to the trigger.
-import { Prisma } from '@todo/prisma'
+import { type Sql, sql } from '@todo/prisma'
 import type { Quotas } from '../core/context.ts'
 import { AppError } from '../core/errors.ts'
 import { constraintOf } from '../core/failure.ts'
-
-const { sql } = Prisma
 
 /** As the triggers know a quota: the setting `todo.<name>`, and the constraint `user_counters_<name>` that a refusal names. */
 const NAMES = { openTodos: 'open_todos', conversations: 'conversations' } as const satisfies Record<keyof Quotas, string>
@@ -16,7 +14,7 @@ const ADVICE = {
 } as const satisfies Record<keyof Quotas, (limit: string) => string>
 
 /** A condition that is always true. Evaluating it holds the statement, and the rest of its transaction, to the quota. */
-export function within({ quotas }: { quotas: Quotas }, quota: keyof Quotas): Prisma.Sql {
+export function within({ quotas }: { quotas: Quotas }, quota: keyof Quotas): Sql {
   return sql`set_config(${`todo.${NAMES[quota]}`}, ${String(quotas[quota])}, true) IS NOT NULL`
 }
 

@@ -4,7 +4,7 @@ import { testDeps } from '../testing/context.ts'
 import { createUserRate } from './user-rates.ts'
 
 const { deps } = testDeps()
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const rateOf = (clock = deps.clock) => createUserRate({ db: deps.db, clock }, { name: 'test', perMinute: 5, what: 'tests' })
 const burst = async (count: number, act: () => Promise<void>) =>

@@ -8,7 +8,7 @@ const WINDOW_SECONDS = 60
 /** Counts one act of a user. @throws AppError `throttled` with the seconds to wait */
 export type UserRate = (userId: string) => Promise<void>
 
-/** `name` tells the counters of one kind of act from others'; `what` is the act's plural, as the refusal calls it. */
+/** `name` distinguishes the counters of one kind of act; `what` is the act's plural in the error message. */
 export function createUserRate(
   { db, clock }: { db: Db; clock: () => Date },
   { name, perMinute, what }: { name: string; perMinute: number; what: string },

@@ -1,4 +1,5 @@
-// Accounts: our own, and those that a foreign issuer vouches for.
+// Accounts: our own, and the accounts of foreign issuers.
+import { instant, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import type { Context, UserContext } from '../core/context.ts'
@@ -84,17 +85,22 @@ export const TokenStatus = z
 
 const Nothing = z.strictObject({})
 
+const Row = z.strictObject({ id: z.string(), email: z.string().nullable(), username: z.string().nullable(), created_at: z.date() })
+type Row = z.output<typeof Row>
+const LoginRow = Row.extend({ password_hash: z.string().nullable() })
+
 export const registerUser = operation(
   { name: 'register', summary: 'Create an account.', effect: 'write', input: Register, output: Account, errors: ['conflict', 'throttled'] },
   async ({ db, passwords, clock }: AccountContext, { email, username, password }) => {
     if (await passwords.isCommon(password))
       throw invalid('/password', 'This password is one of the most common ones. Please choose another.')
     const passwordHash = await passwords.hash(password)
+    const prisma = await db.prisma()
     try {
-      const user = await db.user.create({
+      const { id, createdAt } = await prisma.user.create({
         data: { id: uuidv7(), email, username, usernameKey: usernameKey(username), passwordHash, createdAt: clock() },
       })
-      return { id: user.id, email, username, created_at: user.createdAt.toISOString() }
+      return { id, email, username, created_at: createdAt.toISOString() }
     } catch (error) {
       throw taken(constraintOf(error)) ?? error
     }
@@ -111,8 +117,7 @@ export const loginUser = operation(
     errors: ['unauthenticated', 'throttled'],
   },
   async ({ db, passwords, issueToken }: AccountContext, { email, password }) => {
-    const [user] = await db.$queryRaw<(Row & { password_hash: string | null })[]>`
-      SELECT id, email, username, password_hash, created_at FROM users WHERE email = ${email}`
+    const [user] = await db.query(sql`SELECT id, email, username, password_hash, created_at FROM users WHERE email = ${email}`, LoginRow)
     const matches = await passwords.verify(user?.password_hash ?? undefined, password)
     if (!user?.username || !matches) throw new AppError('unauthenticated', 'Email or password is incorrect.')
     const { token, expiresIn } = await issueToken({ id: user.id, email })
@@ -151,29 +156,30 @@ export const validateToken = operation(
 
 /**
  * Gives a foreign issuer's user the row that their data hangs on. Safe to call twice, and at once.
- * @throws AppError `unauthenticated` when the account was ours and is gone, or belongs to another issuer.
+ * @throws AppError `unauthenticated` when the account was ours and has been deleted, or belongs to another issuer.
  */
 async function provisionUser(ctx: UserContext): Promise<Row> {
   const { db, actor, clock } = ctx
   const gone = () => new AppError('unauthenticated', 'This account no longer exists.')
   if (actor.issuer === null) throw gone()
   const { userId: id, issuer, name: username } = actor
-  await db.user.createMany({ data: { id, issuer, username, createdAt: clock() }, skipDuplicates: true })
+  await db.execute(sql`
+    INSERT INTO users (id, issuer, username, created_at) VALUES (${id}, ${issuer}, ${username}, ${instant(clock())}) ON CONFLICT DO NOTHING`)
   const user = await ownRow(ctx)
   if (!user) throw gone()
   return user
 }
 
-type Row = { id: string; email: string | null; username: string | null; created_at: Date }
-
-/** The caller's, if it is theirs: an id of the same form from another issuer is somebody else. */
+/** The caller's row. The same id from another issuer is another user. */
 async function ownRow({ db, actor }: UserContext): Promise<Row | undefined> {
-  const [row] = await db.$queryRaw<Row[]>`
-    SELECT id, email, username, created_at FROM users WHERE id = ${actor.userId} AND issuer IS NOT DISTINCT FROM ${actor.issuer}`
+  const [row] = await db.query(
+    sql`SELECT id, email, username, created_at FROM users WHERE id = ${actor.userId} AND issuer IS NOT DISTINCT FROM ${actor.issuer}`,
+    Row,
+  )
   return row
 }
 
-/** Runs a first write: a foreign issuer's user has no row until then. Rows that belong to someone name the constraint `…_user_id_fkey`. */
+/** Runs a first write: a foreign issuer's user has no row until then. The foreign key of every owned table is named `…_user_id_fkey`. */
 export async function withOwner<T>(ctx: UserContext, write: () => Promise<T>): Promise<T> {
   try {
     return await write()

@@ -3,7 +3,7 @@
 /** Characters of a result, as models and the conversations' rows get it. */
 const RESULT_LENGTH = 12_000
 
-/** Fields that say nothing to whoever asked: whose it is, and when its row was written. */
+/** Fields without information for the user: the owner, and when the row was written. */
 const SILENT = new Set(['user_id', 'created_at', 'updated_at'])
 
 /** The value without silent and empty fields; one that is still too long becomes the beginning of its JSON. */

@@ -5,7 +5,7 @@ import { deleteConversation, getConversation, listConversations } from './conver
 
 const world = testDeps()
 const { db } = world.deps
-afterAll(() => db.$disconnect())
+afterAll(() => db.close())
 
 async function owner() {
   const user = await newUser(world)
@@ -14,7 +14,7 @@ async function owner() {
 async function conversation(userId: string, updatedAt: Date, contents: string[] = []) {
   const id = uuidv7()
   const messages = contents.map((content, index) => ({ id: uuidv7(), position: index + 1, role: 'user' as const, content }))
-  await db.conversation.create({ data: { id, userId, updatedAt, messages: { create: messages } } })
+  await (await db.prisma()).conversation.create({ data: { id, userId, updatedAt, messages: { create: messages } } })
   return id
 }
 
@@ -53,15 +53,15 @@ describe('getConversation', () => {
     expect(rest).toMatchObject({ messages: [{ content: 'c' }], count: 1, next_cursor: null })
   })
 
-  it('loads whatever a row holds of calls', async () => {
+  it('loads with calls of any stored shape', async () => {
     const ctx = await owner()
     const conversation_id = await conversation(ctx.actor.userId, new Date(), ['a'])
-    await db.message.updateMany({ where: { conversationId: conversation_id }, data: { toolCalls: [{ odd: true }] } })
+    await (await db.prisma()).message.updateMany({ where: { conversationId: conversation_id }, data: { toolCalls: [{ odd: true }] } })
     expect((await getConversation(ctx, { conversation_id, limit: 2 })).messages[0]?.tool_calls).toEqual([])
   })
 })
 
-it("someone else's cannot be told from one that never was", async () => {
+it('returns the same 404 for a conversation of another user and for one that never existed', async () => {
   const [ada, eve] = [await owner(), await owner()]
   const conversation_id = await conversation(ada.actor.userId, new Date(), ['secret'])
   const refused = { kind: 'not_found', message: 'There is no such conversation.' }

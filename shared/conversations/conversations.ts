@@ -1,12 +1,10 @@
 // Conversations as their owner sees them. What writes them is the chat function's own business (shared/conversations/journal.ts).
-import { instant, Prisma } from '@todo/prisma'
+import { empty, instant, sql } from '@todo/prisma'
 import { z } from 'zod'
 import type { UserContext } from '../core/context.ts'
 import { Instant, readCursor, writeCursor } from '../core/cursor.ts'
 import { AppError } from '../core/errors.ts'
 import { operation } from '../core/operation.ts'
-
-const { sql } = Prisma
 
 export const ConversationRef = z.strictObject({ conversation_id: z.uuid().describe("The conversation's id") })
 
@@ -23,7 +21,7 @@ export const ToolCall = z.strictObject({
 })
 export type ToolCall = z.output<typeof ToolCall>
 
-/** The same as it is stored: models tell calls apart by their ids. `settled` is false until there is a result. */
+/** The same as it is stored: models identify calls by their ids. `settled` is false until there is a result. */
 export const StoredCall = ToolCall.extend({ id: z.string(), settled: z.boolean() })
 export type StoredCall = z.output<typeof StoredCall>
 
@@ -83,12 +81,15 @@ export const listConversations = operation(
   },
   async ({ db, actor }: UserContext, { limit, cursor }) => {
     const after = cursor === undefined ? undefined : readCursor(ListCursor, cursor)
-    const rows = await db.$queryRaw<Row[]>`
+    const rows = await db.query(
+      sql`
       SELECT ${columns} FROM conversations
       WHERE user_id = ${actor.userId}
-      ${after ? sql`AND (updated_at, id) < (${instant(new Date(after.updated_at))}, ${after.id}::uuid)` : Prisma.empty}
+      ${after ? sql`AND (updated_at, id) < (${instant(new Date(after.updated_at))}, ${after.id}::uuid)` : empty}
       ORDER BY updated_at DESC, id DESC
-      LIMIT ${limit + 1}`
+      LIMIT ${limit + 1}`,
+      Row,
+    )
     const page = rows.slice(0, limit).map(toSummary)
     const last = rows.length > limit ? page.at(-1) : undefined
     return {
@@ -110,25 +111,27 @@ export const getConversation = operation(
   },
   async ({ db, actor }: UserContext, { conversation_id, limit, cursor }) => {
     const after = cursor === undefined ? 0 : readCursor(MessageCursor, cursor).position
-    const [conversation] = await db.$queryRaw<Row[]>`
-      SELECT ${columns} FROM conversations WHERE id = ${conversation_id}::uuid AND user_id = ${actor.userId}`
+    const [conversation] = await db.query(
+      sql`SELECT ${columns} FROM conversations WHERE id = ${conversation_id}::uuid AND user_id = ${actor.userId}`,
+      Row,
+    )
     if (!conversation) throw noConversation()
-    // Asked for by themselves: as an `include` with a `take`, all of them would leave the database, to be dropped here.
-    const rows = await db.message.findMany({
-      where: { conversationId: conversation.id, position: { gt: after } },
-      orderBy: { position: 'asc' },
-      take: limit + 1,
-    })
+    const rows = await db.query(
+      sql`
+        SELECT id, position, role::text, content, tool_calls, created_at FROM messages
+        WHERE conversation_id = ${conversation.id}::uuid AND position > ${after} ORDER BY position LIMIT ${limit + 1}`,
+      MessageRow,
+    )
     const page = rows.slice(0, limit)
     const last = rows.length > limit ? page.at(-1) : undefined
     return {
       ...toSummary(conversation),
       messages: page.map((row) => ({
         id: row.id,
-        role: row.role === 'user' ? ('user' as const) : ('assistant' as const),
+        role: row.role,
         content: row.content,
-        tool_calls: storedCalls(row.toolCalls).map(shown),
-        created_at: row.createdAt.toISOString(),
+        tool_calls: storedCalls(row.tool_calls).map(shown),
+        created_at: row.created_at.toISOString(),
       })),
       count: page.length,
       next_cursor: last ? writeCursor({ position: last.position }) : null,
@@ -146,13 +149,13 @@ export const deleteConversation = operation(
     errors: ['not_found'],
   },
   async ({ db, actor }: UserContext, { conversation_id }) => {
-    const { count } = await db.conversation.deleteMany({ where: { id: conversation_id, userId: actor.userId } })
-    if (count === 0) throw noConversation()
+    const deleted = await db.execute(sql`DELETE FROM conversations WHERE id = ${conversation_id}::uuid AND user_id = ${actor.userId}`)
+    if (deleted === 0) throw noConversation()
     return { success: true as const, message: 'Conversation deleted successfully' }
   },
 )
 
-/** The same for what never was and for what is someone else's. */
+/** The same error for a conversation of another user and for one that never existed. */
 export const noConversation = () => new AppError('not_found', 'There is no such conversation.')
 
 /** A call without what only the server needs of it. */
@@ -160,13 +163,15 @@ export function shown({ name, arguments: given, result, is_error }: StoredCall):
   return { name, arguments: given, result, is_error }
 }
 
-/** What a row holds of calls; one that cannot be read counts as none, so that a conversation always loads. */
-export function storedCalls(value: Prisma.JsonValue): StoredCall[] {
+/** Reads a row's calls. Calls that cannot be parsed count as none, so that a conversation always loads. */
+export function storedCalls(value: unknown): StoredCall[] {
   const calls = z.array(StoredCall).safeParse(value ?? [])
   return calls.success ? calls.data : []
 }
 
-type Row = { id: string; title: string | null; created_at: Date; updated_at: Date }
+const Row = z.strictObject({ id: z.uuid(), title: z.string().nullable(), created_at: z.date(), updated_at: z.date() })
+type Row = z.output<typeof Row>
+const MessageRow = Message.extend({ position: z.int(), tool_calls: z.unknown(), created_at: z.date() })
 const columns = sql`id, title, created_at, updated_at`
 
 const toSummary = ({ id, title, created_at, updated_at }: Row) => ({

@@ -1,11 +1,10 @@
 // The right to write to a conversation, for one request at a time, kept as a lease in its row. An advisory lock would occupy a database
 // session while a model thinks, and transaction poolers break it. A crashed request loses its lease; every write checks that it holds it.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Prisma } from '@todo/prisma'
+import { type Sql, sql } from '@todo/prisma'
+import { z } from 'zod'
 import type { UserContext } from '../core/context.ts'
 import { errorFields, type Log } from '../core/log.ts'
-
-const { sql } = Prisma
 
 export const leaseLimits = {
   /** Milliseconds that a crashed request blocks its conversation. */
@@ -24,7 +23,7 @@ export const leaseLimits = {
 export type Lease = {
   conversationId: string
   /** Part of a statement: the conversation's row, while this lease holds it. */
-  held: Prisma.Sql
+  held: Sql
   /** Stops renewing. For a lease that a statement released along with its own change. */
   ended(): void
   /** Releases the lease. Never throws: a release that fails is retried in the background until the lease has expired by itself. */
@@ -37,18 +36,23 @@ export const leaseEnd = sql`clock_timestamp() + ${leaseLimits.leaseMs} * interva
 /** Part of a statement: the row of a conversation, while a lease holds it. */
 export const holds = (conversationId: string, leaseId: string) => sql`id = ${conversationId}::uuid AND lease_id = ${leaseId}::uuid`
 
+const TakenRow = z.strictObject({ id: z.uuid(), taken: z.boolean() })
+
 /**
  * Takes the conversation that `conversation` selects (its `id`) for the lease `leaseId`, unless another lease holds it.
  * @returns the conversation and whether it was taken; undefined when `conversation` selects none
  */
-export async function tryTake({ db }: UserContext, conversation: Prisma.Sql, leaseId: string) {
-  const [row] = await db.$queryRaw<{ id: string; taken: boolean }[]>`
+export async function tryTake({ db }: UserContext, conversation: Sql, leaseId: string) {
+  const [row] = await db.query(
+    sql`
     WITH wanted AS (${conversation}),
     taken AS (
       UPDATE conversations SET lease_id = ${leaseId}::uuid, lease_until = ${leaseEnd}
       WHERE id = (SELECT id FROM wanted) AND (lease_until IS NULL OR lease_until < clock_timestamp()) RETURNING id
     )
-    SELECT wanted.id, taken.id IS NOT NULL AS taken FROM wanted LEFT JOIN taken USING (id)`
+    SELECT wanted.id, taken.id IS NOT NULL AS taken FROM wanted LEFT JOIN taken USING (id)`,
+    TakenRow,
+  )
   return row
 }
 
@@ -62,7 +66,7 @@ export function keepLease(ctx: UserContext, log: Log, conversationId: string, le
 
   async function renew(): Promise<void> {
     try {
-      const renewed = await db.$executeRaw`UPDATE conversations SET lease_until = ${leaseEnd} WHERE ${held}`
+      const renewed = await db.execute(sql`UPDATE conversations SET lease_until = ${leaseEnd} WHERE ${held}`)
       if (renewed === 0 && !over) return log('warn', 'conversation lease lost', about)
     } catch (error) {
       // The next renewal makes good for it, or the next write notices that the lease is lost.
@@ -100,8 +104,8 @@ export async function releaseLease({ db, actor }: UserContext, log: Log, leaseId
   async function untilReleased(): Promise<void> {
     for (let pause = leaseLimits.retryMs; ; pause = Math.min(2 * pause, leaseLimits.maxRetryMs)) {
       try {
-        await db.$executeRaw`
-          UPDATE conversations SET lease_id = NULL, lease_until = NULL WHERE user_id = ${actor.userId} AND lease_id = ${leaseId}::uuid`
+        await db.execute(sql`
+          UPDATE conversations SET lease_id = NULL, lease_until = NULL WHERE user_id = ${actor.userId} AND lease_id = ${leaseId}::uuid`)
         return
       } catch (error) {
         log('warn', 'conversation lease not released', errorFields(error))

@@ -1,4 +1,4 @@
-// Whatever a model or a tool said, in a form that PostgreSQL can hold.
+// Converts any value of a model or a tool into one that PostgreSQL can store.
 
 /** The same value, without the two things in text that cannot be stored: NUL and lone surrogates. */
 export function storable<T>(value: T): T {

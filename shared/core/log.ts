@@ -1,15 +1,18 @@
 // The log's interface, and errors as log fields. Where lines are written is the process's decision (shared/runtime/log.ts).
 
+import { sqlState } from '@todo/prisma'
+
 export type LogFields = Record<string, string | number | boolean | null | undefined>
 /** Fields hold no token, password, query string or text of a user. */
 export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: LogFields) => void
 
-/** An error for operators. Prisma's messages hold SQL and values, so for its errors only the codes and the stack's frames are logged. */
+/** An error for operators. The database's messages may hold SQL and values: of its errors only the codes and the stack's frames are logged. */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: typeof error }
   const { name, message, stack, cause } = error
   const code = 'code' in error ? String(error.code) : undefined
-  const fromPrisma = 'clientVersion' in error || name.startsWith('Prisma')
+  const state = sqlState(error)
+  const fromDatabase = state !== undefined || 'clientVersion' in error || name.startsWith('Prisma')
   const frames = stack
     ?.split('\n')
     .filter((line) => /^\s+at /.test(line))
@@ -19,8 +22,8 @@ export function errorFields(error: unknown): LogFields {
   return {
     error: name,
     error_code: code,
-    sql_state: fromPrisma ? /Code: `(\w+)`/.exec(message)?.[1] : undefined,
-    error_message: fromPrisma ? undefined : message,
+    sql_state: state,
+    error_message: fromDatabase ? undefined : message,
     error_stack: frames,
     ...(cause instanceof Error ? causeFields(cause) : {}),
   }

@@ -4,13 +4,13 @@ import type { OutboxEvent } from './outbox.ts'
 /** Attributes that the platform wants on every event: the `extensions` of Knative's K_CE_OVERRIDES. */
 export type Extensions = Readonly<Record<string, string>>
 
-/** Who tells: together with `id`, what consumers know an event they have seen by. */
+/** The `source` attribute: with `id` it identifies an event, so that consumers can deduplicate. */
 export const EVENT_SOURCE = '/todo-backend/todos'
 
 /** Names the schema of a type's data, as the events function's API description has it. Another number: data that old readers cannot read. */
 export const dataSchemaOf = (type: string) => `urn:todo-backend:${type}:1`
 
-/** The SDK brings a schema compiler along, which a process that never tells anything need not load. */
+/** The SDK brings a schema compiler along, which a process without deliveries need not load. */
 let sdk: Promise<typeof import('cloudevents')> | undefined
 
 export type Message = { headers: Record<string, string>; body: string }

@@ -1,6 +1,7 @@
-import { createDb, type Db } from '@todo/prisma'
+import { createDb, type Db, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { newOutboxDatabase, startSink } from '../testing/sink.ts'
 import { type Delivery, type DeliveryLimits, type DeliveryNews, type DeliveryOptions, deliveryLimits, makeDelivery } from './delivery.ts'
 import { makeOutbox } from './outbox.ts'
@@ -8,11 +9,11 @@ import { httpSink, type Send, type Verdict } from './sink.ts'
 
 const url = await newOutboxDatabase()
 const db = createDb({ url, poolSize: 10 })
-afterAll(() => db.$disconnect())
+afterAll(() => db.close())
 // The outbox is this file's own, and so a replica that one test leaves running would take the events of the next.
 const replicas: Delivery[] = []
 afterEach(() => Promise.all(replicas.splice(0).map((replica) => replica.drain())))
-beforeEach(() => db.outboxEvent.deleteMany())
+beforeEach(async () => (await db.prisma()).outboxEvent.deleteMany())
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 type Row = Partial<{ subject: string; type: string; traceparent: string; attempts: number; nextAttemptAt: Date; deadAt: Date }>
@@ -21,12 +22,12 @@ type Row = Partial<{ subject: string; type: string; traceparent: string; attempt
 async function write(...rows: Row[]): Promise<string[]> {
   const ids = rows.map(() => uuidv7())
   for (const [index, row] of rows.entries())
-    await db.outboxEvent.create({
+    await (await db.prisma()).outboxEvent.create({
       data: { id: ids[index] ?? '', userId: 'someone', subject: uuidv7(), type: 'todo.created', data: { title: 'Müsli' }, ...row },
     })
   return ids
 }
-const left = (ids: string[]) => db.outboxEvent.findMany({ where: { id: { in: ids } }, orderBy: { sequence: 'asc' } })
+const left = async (ids: string[]) => (await db.prisma()).outboxEvent.findMany({ where: { id: { in: ids } }, orderBy: { sequence: 'asc' } })
 
 /** A replica that is drained when its test ends. */
 function startReplica(options: DeliveryOptions): Delivery {
@@ -36,7 +37,7 @@ function startReplica(options: DeliveryOptions): Delivery {
 }
 
 /** Makes everything due, as if so much time had passed. */
-const endLeases = () => db.$executeRaw`UPDATE outbox_events SET next_attempt_at = now() WHERE next_attempt_at > now()`
+const endLeases = () => db.execute(sql`UPDATE outbox_events SET next_attempt_at = now() WHERE next_attempt_at > now()`)
 
 /** One of several replicas. `news` is what it would have logged. */
 function newReplica(send: Send, limits: Partial<DeliveryLimits> = {}) {
@@ -48,15 +49,18 @@ function newReplica(send: Send, limits: Partial<DeliveryLimits> = {}) {
 /** The database, and how many statements went through it. */
 function countStatements() {
   let statements = 0
-  const counted = db.$extends({
-    query: {
-      $allOperations({ args, query }) {
-        statements++
-        return query(args)
-      },
+  const counted: Db = {
+    ...db,
+    query(statement, schema) {
+      statements++
+      return db.query(statement, schema)
     },
-  })
-  return { db: counted as unknown as Db, statements: () => statements }
+    execute(statement) {
+      statements++
+      return db.execute(statement)
+    },
+  }
+  return { db: counted, statements: () => statements }
 }
 const soon = 20_000
 const PATIENCE = { interval: 20 }
@@ -95,7 +99,7 @@ describe('a delivery', () => {
     const ids = await write(...Array.from({ length: 120 }, (_, n) => ({ subject: subjects[(n * 7) % 12] })))
     const replicas = Array.from({ length: 4 }, () => newReplica(httpSink(sink.url), { parallel: 8 }))
     const tallies = await Promise.all(replicas.map((replica) => replica.sweep(soon)))
-    // A replica may find everything taken and go; whoever delivers last goes on until nothing is left.
+    // A replica may find every event leased and stop; the last one to deliver continues until the outbox is empty.
     expect(await left(ids)).toEqual([])
     expect(tallies.reduce((sum, { sent }) => sum + sent, 0)).toBe(120)
     expect(sink.events.map(({ id }) => id).sort()).toEqual([...ids].sort())
@@ -172,7 +176,7 @@ describe('a delivery that fails', () => {
     expect(news).toMatchObject([{ is: 'dead', event: { id: ids[0] }, reason: `HTTP ${reply}` }])
   })
 
-  it('with many others is told of once, and again with how many there were meanwhile', async () => {
+  it('is reported once for many failures, and again with their number', async () => {
     const sink = await startSink(() => 500)
     await write(...Array.from({ length: 40 }, () => ({})))
     // Long enough that none is due again within the sweep, however slow the machine.
@@ -180,13 +184,13 @@ describe('a delivery that fails', () => {
     expect(await sweep(soon)).toEqual({ sent: 0, failed: 40 })
     expect(news).toHaveLength(1)
     const others = newReplica(httpSink(sink.url), { parallel: 4, firstWait: 60_000, reportEvery: 0 })
-    await db.outboxEvent.updateMany({ data: { nextAttemptAt: new Date(0) } })
+    await (await db.prisma()).outboxEvent.updateMany({ data: { nextAttemptAt: new Date(0) } })
     await others.sweep(soon)
     expect(others.news.length).toBeGreaterThan(1)
     expect(others.news.reduce((sum, each) => sum + (each.is === 'failing' ? each.failed : 0), 0)).toBe(40)
   })
 
-  it('ends the run of its subject: what came before is gone, what comes after waits untried', async () => {
+  it('ends the run of its subject: earlier events are delivered, later ones wait untried', async () => {
     const subject = uuidv7()
     const ids = await write(...Array.from({ length: 6 }, () => ({ subject })))
     const sink = await startSink(({ id }) => (id === ids[3] ? 503 : 202))
@@ -225,7 +229,7 @@ describe('a delivery that fails', () => {
     ])
   })
 
-  it('because nobody is there is tried again by the replica itself, with nobody asking, until it is', async () => {
+  it('is retried by the replica itself while the sink is down', async () => {
     let up = false
     const sink = await startSink(() => (up ? 202 : 503))
     const nowhere = httpSink('http://127.0.0.1:2/')
@@ -336,7 +340,7 @@ describe('a replica', () => {
     await expect.poll(() => taken, PATIENCE).toBe(true)
     slow.resolve({ is: 'refused', reason: 'too late' })
     await late
-    // The first event was delivered, which is true whoever holds the lease. The second is not given up by the late replica.
+    // The first event was delivered, which holds for any holder of the lease. The second is not given up by the late replica.
     expect(await left(ids)).toMatchObject(ids.slice(1).map((id) => ({ id, deadAt: null, lastError: null })))
     busy.resolve({ is: 'delivered' })
     expect(await second).toEqual({ sent: 4, failed: 0 })
@@ -387,21 +391,20 @@ describe('a replica', () => {
     expect(sink.events).toHaveLength(count)
   })
 
-  it('whose database is away says so, and takes up its work when it is back', async () => {
+  it('reports that its database is away, and resumes when it is back', async () => {
     const sink = await startSink()
     const [id = ''] = await write({ subject: 'e' })
     const news: DeliveryNews[] = []
     let away = true
-    const flaky = db.$extends({
-      query: {
-        $queryRaw({ args, query }) {
-          if (away) throw new Error('away')
-          return query(args)
-        },
+    const flaky: Db = {
+      ...db,
+      async query(statement, schema) {
+        if (away) throw new Error('away')
+        return db.query(statement, schema)
       },
-    })
+    }
     const replica = startReplica({
-      db: flaky as unknown as Db,
+      db: flaky,
       send: httpSink(sink.url),
       report: (each) => news.push(each),
       limits: { ...deliveryLimits, databaseAway: 50 },
@@ -438,7 +441,7 @@ describe('a long queue of one subject', () => {
     const subject = uuidv7()
     const ids = Array.from({ length: 300 }, () => uuidv7())
     const data = ids.map((id) => ({ id, userId: 'someone', subject, type: 'todo.created', data: {} }))
-    await db.outboxEvent.createMany({ data })
+    await (await db.prisma()).outboxEvent.createMany({ data })
     const order: string[] = []
     const send: Send = async ({ id }) => {
       order.push(id)
@@ -455,22 +458,25 @@ describe('a long queue of one subject', () => {
     // A database with one session, which reports its counts when it is asked to: those of other sessions come at any time.
     const one = createDb({ url: await newOutboxDatabase(), poolSize: 1 })
     const rowsTouched = async () => {
-      await one.$queryRaw`SELECT pg_stat_force_next_flush()::text`
-      const [{ rows } = { rows: 0 }] = await one.$queryRaw<{ rows: number }[]>`
-        SELECT (seq_tup_read + idx_tup_fetch + n_tup_upd)::int AS rows FROM pg_stat_user_tables WHERE relname = 'outbox_events'`
+      await one.query(sql`SELECT pg_stat_force_next_flush()::text`, z.unknown())
+      const [{ rows } = { rows: 0 }] = await one.query(
+        sql`
+        SELECT (seq_tup_read + idx_tup_fetch + n_tup_upd)::int AS rows FROM pg_stat_user_tables WHERE relname = 'outbox_events'`,
+        z.object({ rows: z.number() }),
+      )
       return rows
     }
-    await one.$executeRaw`
+    await one.execute(sql`
       INSERT INTO outbox_events (id, user_id, subject, type, data, next_attempt_at)
       SELECT gen_random_uuid(), 'someone', 'hot', 'todo.created', '{}', now() - (${count}::int - n) * interval '1 millisecond'
-      FROM generate_series(1, ${count}::int) AS n`
-    await one.$executeRaw`ANALYZE outbox_events`
+      FROM generate_series(1, ${count}::int) AS n`)
+    await one.execute(sql`ANALYZE outbox_events`)
     const before = await rowsTouched()
     const outbox = makeOutbox(one, deliveryLimits)
     const { runs, more } = await outbox.claim(32)
     await outbox.settle(runs.map((run) => ({ run, delivered: run.events, dead: [], next: { type: 'due' } })))
     const touched = (await rowsTouched()) - before
-    await one.$disconnect()
+    await one.close()
     expect(runs.map(({ events }) => events.length)).toEqual([deliveryLimits.runEvents])
     expect(more).toBe(true)
     // 32 due events are looked at, placed and written; a run of 50 is read and removed.
@@ -478,7 +484,7 @@ describe('a long queue of one subject', () => {
   })
 })
 
-it('the oldest event of a subject is due before those that wait behind it', async () => {
+it('the oldest event of a subject is due before the events behind it', async () => {
   const outbox = makeOutbox(db, { ...deliveryLimits, lease: 100 })
   const subject = uuidv7()
   const ids = await write({ subject }, { subject }, { subject })
@@ -487,7 +493,7 @@ it('the oldest event of a subject is due before those that wait behind it', asyn
   for (const { nextAttemptAt } of rest) expect(nextAttemptAt.getTime()).toBeGreaterThan(head?.nextAttemptAt.getTime() ?? Number.NaN)
 })
 
-it('what comes due between a last look and the question when to look again is not forgotten', async () => {
+it('delivers an event that becomes due between the last claim and the scheduling of the next one', async () => {
   const outbox = makeOutbox(db, deliveryLimits)
   expect(await outbox.untilNext()).toBeUndefined()
   await write({ deadAt: new Date() }, { nextAttemptAt: new Date(Date.now() + 60_000) })

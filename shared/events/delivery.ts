@@ -1,4 +1,4 @@
-// Takes events from the outbox to the sink: right after a change, in any replica, and whatever else is due along with them.
+// Takes events from the outbox to the sink: right after a change, in any replica, along with all other due events.
 // A process that has nothing to deliver does nothing here: no timer runs unless an event is known to wait.
 import { setImmediate } from 'node:timers/promises'
 import type { Db } from '@todo/prisma'
@@ -19,13 +19,13 @@ export const deliveryLimits = {
   /** The wait after a first failure. It doubles with each one that follows, up to the longest, less up to a half by chance. */
   firstWait: 1_000,
   longestWait: 10 * 60_000,
-  /** What is due and could not be taken is in somebody else's hands for a moment. */
+  /** Due events that could not be claimed are locked by another replica for a moment. */
   shortestWait: 50,
   /** After so many failures, over about a day, an event is given up. */
   attempts: 200,
   /** When to ask a database again that was away. */
   databaseAway: 5_000,
-  /** Failures are told of at the most so often, with how many there were since. */
+  /** Failures are reported at most this often, with their number. */
   reportEvery: 10_000,
   /** How long a process that ends goes on delivering. */
   drain: 5_000,
@@ -35,11 +35,11 @@ export type DeliveryLimits = typeof deliveryLimits
 export type Tally = { sent: number; failed: number }
 
 export type Delivery = Nudge & {
-  /** Says that something was written. It is delivered as soon as whoever says so has returned; nothing of it is ever thrown. */
+  /** Reports a new event. It is delivered once the caller has returned. Never throws. */
   nudge(): void
-  /** Delivers what is due, whoever wrote it, until nothing is or so many milliseconds are over. @throws what the database throws */
+  /** Delivers the due events of all replicas, for at most so many milliseconds. @throws what the database throws */
   sweep(milliseconds: number): Promise<Tally>
-  /** Goes on delivering for a moment and gives back what is not done by then. Nudges that come later find nobody. */
+  /** Delivers for a moment and releases the rest. Later nudges are no-ops. */
   drain(): Promise<void>
 }
 
@@ -140,7 +140,7 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
   /** Answers nudges until there are none, then sees to it that what waits is remembered. */
   async function run(): Promise<void> {
     try {
-      // Whoever made the change answers first.
+      // The request that made the change is answered first.
       await setImmediate()
       do await pump(isStopped)
       while (answered < nudges && !isStopped())

@@ -1,22 +1,22 @@
 // The outbox: events that wait in the database until they are delivered. Any number of replicas take from it at once.
 // A lease on the oldest event of a subject holds the subject: no other replica takes the events behind it, so their order holds.
-import { type Db, instant, Prisma } from '@todo/prisma'
+import { type Db, instant, type Sql, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
+import { z } from 'zod'
 
-const { sql } = Prisma
-
-export type OutboxEvent = {
-  id: string
+const OutboxEvent = z.strictObject({
+  id: z.uuid(),
   /** Ascending in the order of the changes of one subject. */
-  sequence: bigint
-  subject: string
-  type: string
-  data: object
-  traceparent: string | null
+  sequence: z.bigint(),
+  subject: z.string(),
+  type: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  traceparent: z.string().nullable(),
   /** Deliveries that failed so far. */
-  attempts: number
-  created_at: Date
-}
+  attempts: z.int(),
+  created_at: z.date(),
+})
+export type OutboxEvent = z.output<typeof OutboxEvent>
 
 /**
  * Consecutive events of one subject, the oldest first. Only the first row has a lease, which ends at `lease`; each lease ends at another
@@ -37,33 +37,45 @@ export type Outcome = {
  * and whose. `type` and `data` (jsonb) are expressions over that row.
  */
 export function insertEvent(
-  { type, data, from }: { type: Prisma.Sql; data: Prisma.Sql; from: Prisma.Sql },
+  { type, data, from }: { type: Sql; data: Sql; from: Sql },
   { at, traceparent }: { at: Date; traceparent: string | undefined },
-): Prisma.Sql {
+): Sql {
   return sql`
     INSERT INTO outbox_events (id, user_id, subject, type, data, traceparent, created_at)
     SELECT ${uuidv7()}::uuid, user_id, id::text, ${type}, ${data}, ${traceparent ?? null}::text, ${instant(at)} FROM ${from}`
 }
 
+const claim = { head: z.uuid(), lease: z.date() }
+/** A row of a claim: an event of the run that `head` begins, or an event that was put off and belongs to no run. */
+const Claimed = z.discriminatedUnion('follows', [
+  // Its columns of the event are null.
+  z.object({ ...claim, follows: z.literal(true) }),
+  z.strictObject({ ...claim, follows: z.literal(false), ...OutboxEvent.shape }),
+])
+const NextRow = z.strictObject({ ms: z.number().nullable() })
+const OutboxHealth = z.strictObject({ dead: z.int(), oldest_age_seconds: z.int() })
+
 /** All times are the database's, because the clocks of replicas differ. `lease` is in milliseconds, `runEvents` the longest run. */
 export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEvents: number }) {
   /** An older event may disappear while a claim puts off the events behind it. Makes those due, and returns how many there are. */
-  const reconsider = (putOff: readonly Pick<Claimed, 'head' | 'lease'>[]) => db.$executeRaw`
+  const reconsider = (putOff: readonly Pick<Claimed, 'head' | 'lease'>[]) =>
+    db.execute(sql`
     UPDATE outbox_events AS event SET next_attempt_at = now()
     FROM jsonb_to_recordset(${JSON.stringify(putOff.map(({ head, lease }) => ({ id: head, lease })))}::jsonb)
       AS put_off(id uuid, lease timestamptz)
     WHERE event.id = put_off.id AND event.next_attempt_at = put_off.lease AND NOT EXISTS (
       SELECT 1 FROM outbox_events AS older
       WHERE older.subject = event.subject AND older.sequence < event.sequence AND older.dead_at IS NULL
-    )`
+    )`)
   return {
     /**
-     * Looks at no more than `limit` due events. Leases those that are the oldest of their subject, and returns each with the events behind
+     * Looks at no more than `limit` due events. Leases the oldest of each subject, and returns each with the events behind
      * it. The others are put off until the lease or backoff of the oldest ends, so that a long queue is not read again and again.
      * `waiting`: events were put off. `more`: further events may be due.
      */
     async claim(limit: number): Promise<{ runs: Run[]; waiting: boolean; more: boolean }> {
-      const rows = await db.$queryRaw<Claimed[]>`
+      const rows = await db.query(
+        sql`
         WITH due AS (
           SELECT id, subject, sequence FROM outbox_events
           WHERE dead_at IS NULL AND next_attempt_at <= ${thisMillisecond} ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
@@ -86,7 +98,9 @@ export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEve
           WHERE NOT follows AND own.subject = claimed.subject AND own.sequence >= claimed.sequence AND own.dead_at IS NULL
           ORDER BY own.sequence LIMIT ${runEvents}
         ) AS event ON true
-        ORDER BY event.sequence`
+        ORDER BY event.sequence`,
+        Claimed,
+      )
       const putOff = rows.filter(({ follows }) => follows)
       const runs = runsOf(rows)
       const more = putOff.length + runs.length === limit || (putOff.length > 0 && (await reconsider(putOff)) > 0)
@@ -103,7 +117,7 @@ export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEve
       const dead = outcomes.flatMap((outcome) =>
         outcome.dead.map(({ event, reason }) => ({ id: event.id, head: outcome.run.events[0].id, reason })),
       )
-      await db.$executeRaw`
+      await db.execute(sql`
         WITH run AS (
           -- No EXISTS: the planner may read the whole table for that, where it knows little about the table.
           SELECT settled.*, COALESCE((SELECT next_attempt_at = lease FROM outbox_events AS first WHERE first.id = head), false) AS held
@@ -126,40 +140,45 @@ export function makeOutbox(db: Db, { lease, runEvents }: { lease: number; runEve
           SELECT id FROM outbox_events AS later
           WHERE later.subject = run.subject AND later.sequence > through AND later.dead_at IS NULL
           ORDER BY later.sequence LIMIT 1
-        )`
+        )`)
     },
 
     /** Milliseconds until something is due, 0 when something is already; nothing when nothing waits. */
     async untilNext(): Promise<number | undefined> {
-      const [next] = await db.$queryRaw<{ ms: number | null }[]>`
-        SELECT ceil(extract(epoch FROM min(next_attempt_at) - now()) * 1000)::float8 AS ms FROM outbox_events WHERE dead_at IS NULL`
+      const [next] = await db.query(
+        sql`
+        SELECT ceil(extract(epoch FROM min(next_attempt_at) - now()) * 1000)::float8 AS ms FROM outbox_events WHERE dead_at IS NULL`,
+        NextRow,
+      )
       return typeof next?.ms === 'number' ? Math.max(0, next.ms) : undefined
     },
   }
 }
 
 /** How many events were given up, and for how many seconds the oldest other one has been waiting; 0 when none does. */
-export async function outboxHealth(db: Db): Promise<{ dead: number; oldest_age_seconds: number }> {
-  const [health] = await db.$queryRaw<{ dead: number; oldest_age_seconds: number }[]>`
+export async function outboxHealth(db: Db): Promise<z.output<typeof OutboxHealth>> {
+  const [health] = await db.query(
+    sql`
     SELECT count(*) FILTER (WHERE dead_at IS NOT NULL)::int AS dead,
       GREATEST(0, COALESCE(extract(epoch FROM now() - min(created_at) FILTER (WHERE dead_at IS NULL)), 0))::int AS oldest_age_seconds
-    FROM outbox_events`
+    FROM outbox_events`,
+    OutboxHealth,
+  )
   return health ?? { dead: 0, oldest_age_seconds: 0 }
 }
 
-/** Removes what was given up so many milliseconds ago, ten thousand at a time, and returns how many that were. */
+/** Removes events that were given up `age` milliseconds ago, at most 10,000 a call. Returns their number. */
 export const pruneOutbox = (db: Db, age: number): Promise<number> =>
-  db.$executeRaw`
+  db.execute(sql`
     DELETE FROM outbox_events WHERE id IN (
-      SELECT id FROM outbox_events WHERE dead_at < now() - ${interval(age)} LIMIT 10000 FOR UPDATE SKIP LOCKED)`
+      SELECT id FROM outbox_events WHERE dead_at < now() - ${interval(age)} LIMIT 10000 FOR UPDATE SKIP LOCKED)`)
 
 /** Moments are kept in whole milliseconds, rounded: what is due now may lie half of one ahead. */
 const thisMillisecond = sql`now() + interval '1 millisecond'`
 
 const interval = (milliseconds: number) => sql`${milliseconds}::float8 * interval '1 millisecond'`
 
-/** A row of a claim: an event of the run that `head` begins, or an event that was put off and belongs to no run. */
-type Claimed = { head: string; lease: Date } & ({ follows: true } | ({ follows: false } & OutboxEvent))
+type Claimed = z.output<typeof Claimed>
 
 function runsOf(rows: readonly Claimed[]): Run[] {
   const runs = new Map<string, { lease: Date; events: [OutboxEvent, ...OutboxEvent[]] }>()

@@ -17,7 +17,7 @@ export const RETRIED: ReadonlySet<number> = new Set([401, 403, 404, 407, 408, 40
 const TIMEOUT = 10_000
 /** The longest that a sink may make an event wait. */
 const LONGEST_WAIT = 60 * 60_000
-/** An answer as long as this is read, so that its connection serves the next event. Nobody looks at it. */
+/** An answer as long as this is read, so that its connection serves the next event. Its content is ignored. */
 const SHORT_ANSWER = 64 * 1024
 
 /** Posts to `url` (Knative's K_SINK), with `extensions` added to each event (K_CE_OVERRIDES). */
@@ -54,7 +54,7 @@ function waitOf(retryAfter: string | null): number | undefined {
   return wait >= 0 ? Math.min(wait, LONGEST_WAIT) : undefined
 }
 
-/** For the row and the log: the code of what went wrong, never an address with a password in it. */
+/** For the row and the log: the error's code, never an address that may hold a password. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   const { cause } = error

@@ -1,5 +1,6 @@
 // What every function does the same way: problems, ids, traces, the log line, the rules for browsers.
 import { createServer, type Socket } from 'node:net'
+import { raw } from '@todo/prisma'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AppError, type ErrorKind } from '../core/errors.ts'
@@ -11,7 +12,7 @@ import { signedIn } from './authenticate.ts'
 import { body } from './validate.ts'
 
 const { deps, lines } = testDeps()
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const SECRET = 'canary-7f3a'
 const app = createApp({ name: 'tried' }, deps)
@@ -21,7 +22,7 @@ const app = createApp({ name: 'tried' }, deps)
   .get('/crash', () => {
     throw new TypeError(`cannot read ${SECRET}`)
   })
-  .get('/sql', async (c) => c.json(await deps.db.$queryRawUnsafe(`SELECT '${SECRET}' FROM nowhere`)))
+  .get('/sql', async (c) => c.json(await deps.db.execute(raw(`SELECT '${SECRET}' FROM nowhere`))))
   .get('/raw', () => new Response('raw'))
   .get('/own', (c) => c.json({}, 200, { 'cache-control': 'max-age=5' }))
   .post('/echo', signedIn(deps), body(z.strictObject({ password: z.string() })), (c) =>
@@ -55,7 +56,7 @@ describe('readiness', () => {
     connections[1]?.destroy()
     expect((await again).status).toBe(503)
     await stop()
-    await slow.db.$disconnect()
+    await slow.db.close()
   })
 })
 
@@ -230,7 +231,7 @@ describe('Strict-Transport-Security', () => {
     const { deps: https } = testDeps({ PUBLIC_URL: 'https://todo.example.com' })
     const response = await createApp({ name: 'hsts' }, https).request('/health/live')
     expect(response.headers.get('strict-transport-security')).toBe('max-age=31536000')
-    await https.db.$disconnect()
+    await https.db.close()
   })
 })
 

@@ -10,7 +10,7 @@ import { owner, signedIn } from './authenticate.ts'
 const world = testDeps({ USER_MAX_RUNNING: '1', USER_MAX_WAITING: '1' })
 let serving: Serving | undefined
 afterEach(() => serving?.drain({ lameDuck: 0 }))
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 /** A server with a route that answers when it is told to, one whose body stays open, and one that answers at once. */
 async function start() {

@@ -1,5 +1,7 @@
 // /health/ready over databases that cannot be used, each for a reason of its own.
+
 import { randomUUID } from 'node:crypto'
+import { sql } from '@todo/prisma'
 import { migrate } from '@todo/prisma/migrate'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { newDatabase, run } from '../../prisma/testing.ts'
@@ -15,7 +17,7 @@ async function newWorld({ migrated = true } = {}) {
 
 function probeOf(DATABASE_URL: string) {
   const { deps, lines } = testDeps({ DATABASE_URL })
-  onTestFinished(() => deps.db.$disconnect())
+  onTestFinished(() => deps.db.close())
   const app = createApp({ name: 'probed' }, deps)
   const probe = async () => (await app.request('/health/ready')).status
   return { probe, lines, db: deps.db }
@@ -133,9 +135,9 @@ it('answers a write that a read-only database refuses with 503 and Retry-After',
   const { url, name } = await newWorld()
   await run(inject('databaseUrl'), `ALTER DATABASE ${name} SET default_transaction_read_only = on`)
   const { deps } = testDeps({ DATABASE_URL: url })
-  onTestFinished(() => deps.db.$disconnect())
+  onTestFinished(() => deps.db.close())
   const app = createApp({ name: 'writes' }, deps).post('/write', async (c) =>
-    c.json(await deps.db.$executeRaw`DELETE FROM todos WHERE false`),
+    c.json(await deps.db.execute(sql`DELETE FROM todos WHERE false`)),
   )
   const response = await app.request('/write', { method: 'POST' })
   expect(response.status).toBe(503)

@@ -10,7 +10,7 @@ import type { AppEnv } from './types.ts'
 import { body, path, query } from './validate.ts'
 
 const { deps } = testDeps()
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const Note = z.strictObject({
   title: text(1, 20),

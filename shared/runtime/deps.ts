@@ -13,9 +13,9 @@ import { createErrorLog, jsonLog } from './log.ts'
 export type ProcessDeps = AppDeps & { delivery: Delivery | undefined }
 export type Deps = ProcessDeps & { verifyToken: VerifyToken }
 
-/** What every function needs. Opens no connection yet. @throws StartupError when the database URL may not be used */
-export function makeAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
-  const db = createDb(databaseOptions(env), createErrorLog(log, 'database connection lost'))
+/** What every function needs. Opens no connection yet. `checkRows`: see `DbOptions`. @throws StartupError when the database URL may not be used */
+export function makeAppDeps(env: Env, log: Log = jsonLog, { checkRows = false } = {}): ProcessDeps {
+  const db = createDb({ ...databaseOptions(env), checkRows, onConnectionError: createErrorLog(log, 'database connection lost') })
   return {
     db,
     clock: () => new Date(),
@@ -30,8 +30,8 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
 }
 
 /** The same with what tells who asks. @throws EnvError, too */
-export function makeDeps(env: Env, log?: Log): Deps {
-  const deps = makeAppDeps(env, log)
+export function makeDeps(env: Env, log?: Log, options?: { checkRows: boolean }): Deps {
+  const deps = makeAppDeps(env, log, options)
   const report = (error: unknown) => deps.log('warn', 'token issuer keys failing', errorFields(error))
   return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
 }

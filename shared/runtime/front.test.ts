@@ -17,7 +17,7 @@ const world = testDeps({ USER_MAX_RUNNING: '1' })
 const { deps } = world
 let serving: Serving | undefined
 afterEach(() => serving?.drain({ lameDuck: 0 }))
-afterAll(() => deps.db.$disconnect())
+afterAll(() => deps.db.close())
 
 const FULL: Admission = { isFull: () => true, enter: () => Promise.resolve(false), leave() {} }
 

@@ -1,4 +1,6 @@
+import { sql } from '@todo/prisma'
 import { expect, inject, it } from 'vitest'
+import { z } from 'zod'
 import { run } from '../../prisma/testing.ts'
 import { type LogLine, testDeps } from '../testing/context.ts'
 import { createErrorLog } from './log.ts'
@@ -25,8 +27,8 @@ it('logs the first of an error that repeats, and after ten seconds how often it 
 
 it('logs a database connection that breaks while it is idle', async () => {
   const { deps, lines } = testDeps()
-  const [row] = await deps.db.$queryRaw<[{ pid: number }]>`SELECT pg_backend_pid() AS pid`
-  await run(inject('databaseUrl'), 'SELECT pg_terminate_backend($1, 5000)', [row.pid])
+  const [row] = await deps.db.query(sql`SELECT pg_backend_pid() AS pid`, z.object({ pid: z.number() }))
+  await run(inject('databaseUrl'), 'SELECT pg_terminate_backend($1, 5000)', [row?.pid])
   await expect.poll(() => lines).toMatchObject([{ level: 'warn', message: 'database connection lost', fields: { error_code: '57P01' } }])
-  await deps.db.$disconnect()
+  await deps.db.close()
 })

@@ -5,7 +5,7 @@ export const jsonLog: Log = (level, message, fields) => {
   process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`)
 }
 
-/** Between two lines of one kind of error. */
+/** One line a kind of error in this time. */
 const REPEAT_MS = 10_000
 
 /**

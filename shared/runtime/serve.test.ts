@@ -22,7 +22,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await serving.drain({ lameDuck: 0 })
-  await deps.db.$disconnect()
+  await deps.db.close()
 })
 
 const POST = 'POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'

@@ -4,6 +4,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
+import { sql } from '@todo/prisma'
 import { StartupError } from '@todo/prisma/startup-error'
 import { errorFields } from '../core/log.ts'
 import { createAdmission } from '../http/admission.ts'
@@ -153,13 +154,13 @@ export async function main<D extends ProcessDeps>(
     const env = readEnv(environment)
     const { deps, app, sockets, drain } = build(env)
     // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
-    deps.db.$queryRaw`SELECT 1`.catch(() => {})
+    deps.db.execute(sql`SELECT 1`).catch(() => {})
     const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, drain, ...frontOf(env, deps) })
     deps.log('info', 'listening', { port: serving.port })
     onStop(async () => {
       await serving.drain()
       await deps.delivery?.drain()
-      await Promise.all([deps.db.$disconnect(), (await deps.tracing)?.end()])
+      await Promise.all([deps.db.close(), (await deps.tracing)?.end()])
       deps.log('info', 'stopped')
     })
   } catch (error) {

@@ -1,5 +1,6 @@
 // What tests are made of: the real database, really signed tokens, a fresh user each. No mocks.
 import { randomBytes, randomUUID } from 'node:crypto'
+import { sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { inject } from 'vitest'
 import type { z } from 'zod'
@@ -47,7 +48,7 @@ export type LogLine = { level: string; message: string; fields: LogFields }
 export function testDeps(overrides: Record<string, string> = {}) {
   const env: Env = readEnv(testEnvironment(overrides))
   const lines: LogLine[] = []
-  const deps: Deps = makeDeps(env, (level, message, fields = {}) => lines.push({ level, message, fields }))
+  const deps: Deps = makeDeps(env, (level, message, fields = {}) => lines.push({ level, message, fields }), { checkRows: true })
   return { env, lines, deps, issueToken: makeTokenIssuer(ownIssuer(env), deps.clock) }
 }
 
@@ -58,7 +59,9 @@ export async function newUser({ deps, issueToken }: Pick<ReturnType<typeof testD
   const id = uuidv7()
   const username = `user-${randomUUID()}`
   const email = `${username}@example.com`
-  await deps.db.user.create({ data: { id, email, username, usernameKey: username, passwordHash: 'none: nobody logs in here' } })
+  await deps.db.execute(sql`
+    INSERT INTO users (id, email, username, username_key, password_hash)
+    VALUES (${id}, ${email}, ${username}, ${username}, 'none: this user never logs in')`)
   const { token } = await issueToken({ id, email })
   return { id, email, username, token, headers: { authorization: `Bearer ${token}` } }
 }

@@ -1,11 +1,13 @@
 // Requests that last exactly as long as a test wants: a change of a row waits for whoever has it locked, for 5 s (prisma/connection.ts).
-import type { Db } from '@todo/prisma'
+
+import { type Db, sql } from '@todo/prisma'
+import { z } from 'zod'
 
 /** Holds the todo until `release`, which makes a change of it wait. `waiting` counts what does. */
 export async function holdTodo(db: Db, id: string) {
   const locked = Promise.withResolvers<number>()
   const until = Promise.withResolvers<void>()
-  const released = db.$transaction(
+  const released = (await db.prisma()).$transaction(
     async (tx) => {
       const [holder] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid FROM todos WHERE id = ${id}::uuid FOR UPDATE`
       locked.resolve(holder?.pid ?? 0)
@@ -14,7 +16,7 @@ export async function holdTodo(db: Db, id: string) {
     { timeout: 20_000 },
   )
   const pid = await locked.promise
-  const blocked = () => db.$queryRaw<unknown[]>`SELECT pid FROM pg_stat_activity WHERE ${pid}::int = ANY(pg_blocking_pids(pid))`
+  const blocked = () => db.query(sql`SELECT pid FROM pg_stat_activity WHERE ${pid}::int = ANY(pg_blocking_pids(pid))`, z.unknown())
   return {
     waiting: async () => (await blocked()).length,
     release: () => {

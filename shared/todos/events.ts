@@ -1,12 +1,10 @@
-// What changes of todos tell the world: the types of events, what their data is, and how a change writes its event in the very statement
-// that makes it. A change that changes nothing tells nothing.
-import { Prisma } from '@todo/prisma'
+// The events of todos: their types, their data, and how a change writes its event in the same statement.
+// A change that changes nothing writes no event.
+import { empty, type Sql, sql } from '@todo/prisma'
 import { z } from 'zod'
 import type { UserContext } from '../core/context.ts'
 import { insertEvent } from '../events/outbox.ts'
 import { exampleTodo, Todo } from './schema.ts'
-
-const { sql, empty } = Prisma
 
 const fields = Todo.omit({ id: true, user_id: true, created_at: true, updated_at: true }).keyof()
 const ChangedTodo = Todo.extend({ changed: z.array(fields).min(1).describe('What is not as it was before') }).meta({
@@ -25,8 +23,8 @@ export type TodoEventType = keyof typeof todoEvents
 
 const typed = (type: TodoEventType) => sql`${type}::text`
 
-/** A statement that returns the todo it adds or removes, made to tell so where somebody delivers events. */
-export function telling(ctx: UserContext, at: Date, type: TodoEventType, statement: Prisma.Sql): Prisma.Sql {
+/** Extends a statement that returns the todo it adds or removes: it also writes the event, where events are delivered. */
+export function telling(ctx: UserContext, at: Date, type: TodoEventType, statement: Sql): Sql {
   if (!ctx.delivery) return statement
   const event = insertEvent({ type: typed(type), data: sql`to_jsonb(todo)`, from: sql`todo` }, { at, traceparent: ctx.traceparent })
   return sql`WITH todo AS (${statement}), event AS (${event}) SELECT * FROM todo`
@@ -34,15 +32,15 @@ export function telling(ctx: UserContext, at: Date, type: TodoEventType, stateme
 
 type Change = {
   /** Selects the todo as it is. */
-  current: Prisma.Sql
+  current: Sql
   /** Changes and returns it: an UPDATE with these FROM and WHERE clauses. */
-  update(from: Prisma.Sql, where: Prisma.Sql): Prisma.Sql
+  update(from: Sql, where: Sql): Sql
   /** Whose and which todo: a condition. */
-  todo: Prisma.Sql
+  todo: Sql
 }
 
-/** The same for a change. What it was is read under the lock that the change needs anyway, so that parallel changes tell the truth. */
-export function tellingChange(ctx: UserContext, at: Date, { current, update, todo }: Change): Prisma.Sql {
+/** The same for a change. The previous state is read under the lock that the change needs anyway, so that parallel changes are exact. */
+export function tellingChange(ctx: UserContext, at: Date, { current, update, todo }: Change): Sql {
   if (!ctx.delivery) return update(empty, todo)
   const type = sql`CASE WHEN completed = (was->>'completed')::bool THEN ${typed('todo.updated')}
     WHEN completed THEN ${typed('todo.completed')} ELSE ${typed('todo.uncompleted')} END`

@@ -1,6 +1,6 @@
 // What lists show, in which order, and what a cursor may say.
 import { randomUUID } from 'node:crypto'
-import { createDb } from '@todo/prisma'
+import { createDb, raw } from '@todo/prisma'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { UserContext } from '../core/context.ts'
@@ -9,7 +9,7 @@ import { CreateTodo, ListTodos, sorts, type Todo } from './schema.ts'
 import { completeTodo, createTodo, listTodos, updateTodo } from './todos.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 async function newOwner(inputs: readonly object[] = []): Promise<UserContext> {
   const ctx = contextOf(world.deps, await newUser(world))
@@ -227,7 +227,7 @@ describe('cursors', () => {
     await expect(list(await newOwner(), { sort, cursor })).rejects.toMatchObject(refusal)
   })
 
-  it('that were edited into another sound place show what comes behind it', async () => {
+  it('that were edited into another valid place show the todos behind it', async () => {
     const ctx = await newOwner([{ title: 'a', due_date: '2027-01-15' }, { title: 'b' }])
     for (const [sort, key, expected] of [
       ['created', '0001-01-01T00:00:00.000Z', ['a', 'b']],
@@ -242,7 +242,7 @@ describe('cursors', () => {
     }
   })
 
-  it('that came with another filter show what comes behind them', async () => {
+  it('of another filter show the todos behind them', async () => {
     const ctx = await newOwner([
       { title: 'high', priority: 'high' },
       { title: 'low', priority: 'low' },
@@ -258,7 +258,7 @@ describe('cursors', () => {
     }
   })
 
-  it('are refused or understood whatever they are, and never break anything', async () => {
+  it('of any content are refused or understood, and never break a list', async () => {
     const ctx = await newOwner([{ title: 'a' }])
     const anyCursor = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 100 }),
@@ -298,9 +298,9 @@ describe('cursors', () => {
 describe('a server with other habits', () => {
   it('of time zone and date style stores, shows and pages the same', async () => {
     const name = `habits-${randomUUID()}`
-    await world.deps.db.$executeRawUnsafe(`CREATE ROLE "${name}" LOGIN SUPERUSER PASSWORD 'x'`)
-    await world.deps.db.$executeRawUnsafe(`ALTER ROLE "${name}" SET timezone = 'America/New_York'`)
-    await world.deps.db.$executeRawUnsafe(`ALTER ROLE "${name}" SET datestyle = 'SQL, DMY'`)
+    await world.deps.db.execute(raw(`CREATE ROLE "${name}" LOGIN SUPERUSER PASSWORD 'x'`))
+    await world.deps.db.execute(raw(`ALTER ROLE "${name}" SET timezone = 'America/New_York'`))
+    await world.deps.db.execute(raw(`ALTER ROLE "${name}" SET datestyle = 'SQL, DMY'`))
     const url = Object.assign(new URL(inject('databaseUrl')), { username: name, password: 'x' }).href
     const db = createDb({ url })
     try {
@@ -315,8 +315,8 @@ describe('a server with other habits', () => {
       expect(expected[0]).toMatchObject({ completed_at: '2027-07-10T12:00:00.000Z', updated_at: '2027-07-10T12:00:00.001Z' })
       for (const sort of ['due', 'created', 'updated']) expect(await walk(abroad, { sort, limit: 1 })).toEqual(expected)
     } finally {
-      await db.$disconnect()
-      await world.deps.db.$executeRawUnsafe(`DROP ROLE "${name}"`)
+      await db.close()
+      await world.deps.db.execute(raw(`DROP ROLE "${name}"`))
     }
   })
 })

@@ -1,12 +1,10 @@
 // The statement that selects a page of todos: filters, order, and the place where the page before ended.
-import { Prisma } from '@todo/prisma'
+import { join, raw, type Sql, sql } from '@todo/prisma'
 import type { z } from 'zod'
 import { type Cursor, parseCursor, sortKey } from './paging.ts'
 import { columns } from './rows.ts'
 import { type ListTodos, priorities } from './schema.ts'
 import { search } from './search.ts'
-
-const { sql, join, raw } = Prisma
 
 /** Selects at most `rows` of a user's todos. @throws AppError `invalid` for a cursor of another sort, or none */
 export function selectPage(userId: string, { sort, cursor, ...filters }: Omit<z.output<typeof ListTodos>, 'limit'>, rows: number) {
@@ -28,8 +26,8 @@ export function selectPage(userId: string, { sort, cursor, ...filters }: Omit<z.
 
 type Filters = Omit<z.output<typeof ListTodos>, 'sort' | 'limit' | 'cursor'>
 
-function conditions({ status, priority, tag, due_before, due_after }: Omit<Filters, 'q'>): Prisma.Sql[] {
-  const where: Prisma.Sql[] = []
+function conditions({ status, priority, tag, due_before, due_after }: Omit<Filters, 'q'>): Sql[] {
+  const where: Sql[] = []
   if (status === 'pending') where.push(sql`completed_at IS NULL`)
   if (status === 'completed') where.push(sql`completed_at IS NOT NULL`)
   if (priority !== undefined) where.push(sql`priority = ${priorities.indexOf(priority) + 1}`)
@@ -42,10 +40,10 @@ function conditions({ status, priority, tag, due_before, due_after }: Omit<Filte
   return where
 }
 
-function after({ sort, key: place, id }: Cursor, key: ReturnType<typeof sortKey>, { priority }: Filters): Prisma.Sql {
+function after({ sort, key: place, id }: Cursor, key: ReturnType<typeof sortKey>, { priority }: Filters): Sql {
   const than = key.descending ? raw('<') : raw('>')
   const behind = sql`(${key.expression}, id) ${than} (${place}::${key.type}, ${id}::uuid)`
-  // Said twice: of todos that are alike in priority the id alone tells the order, and without that all before it would be read again.
+  // Twice: among todos of one priority the id alone decides the order, and without this condition all todos before it would be read again.
   const alike = priority !== undefined && sort.endsWith('priority') && place === String(priorities.indexOf(priority) + 1)
   return alike ? sql`${behind} AND id ${than} ${id}::uuid` : behind
 }

@@ -1,21 +1,19 @@
 // Paging by key: a page starts behind the last row of the page before, found by index, so that it costs the same however far in it is,
 // and rows that come or go in between shift nothing.
-import { Prisma } from '@todo/prisma'
+import { raw, type Sql, sql } from '@todo/prisma'
 import { z } from 'zod'
 import { Instant, readCursor } from '../core/cursor.ts'
 import { invalid } from '../core/errors.ts'
 import { CalendarDate, priorities, type Sort, sorts, Title, type Todo } from './schema.ts'
-
-const { sql, raw } = Prisma
 
 /** What a sort goes by. */
 type Place = Pick<Todo, 'created_at' | 'updated_at' | 'title' | 'due_date' | 'due_time' | 'priority'>
 
 type Key = {
   /** Word for word as its index in the migrations has it. A mere column carries its table's name: it is not what is selected by that name. */
-  expression: Prisma.Sql
-  /** How PostgreSQL reads the key of a cursor, whatever the session's settings. */
-  type: Prisma.Sql
+  expression: Sql
+  /** How PostgreSQL reads the key of a cursor, regardless of the session's settings. */
+  type: Sql
   /** The key of a todo, as text. */
   of(todo: Place): string
   /** Whether a text that a caller sent is one. */

@@ -1,4 +1,4 @@
-// What must hold for any todos and any changes, tried with many that nobody would think of.
+// Properties that hold for any todos and any changes, tried with generated ones.
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { UserContext } from '../core/context.ts'
@@ -7,7 +7,7 @@ import { CreateTodo, ListTodos, priorities, sorts, type Todo, UpdateTodo } from 
 import { createTodo, deleteTodo, getTodo, listTodos, updateTodo } from './todos.ts'
 
 const world = testDeps()
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 // Few different values, so that many rows tie.
 const dated = fc.record({

@@ -1,8 +1,6 @@
 // A row of `todos` in its shape on the wire: what is answered, and what events carry.
-import { Prisma } from '@todo/prisma'
+import { raw, sql } from '@todo/prisma'
 import { priorities } from './schema.ts'
-
-const { sql, raw } = Prisma
 
 /** A moment as the wire has it. */
 const moment = (column: string) => raw(`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`)

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createSearchLane } from './search-lane.ts'
 
-/** A lane whose searches run until they are told to end. */
+/** A lane whose searches run until they are ended. */
 function scene(places: number) {
   const lane = createSearchLane(places)
   const running: { userId: string; end: (error?: Error) => void }[] = []
@@ -36,7 +36,7 @@ describe('the lane for searches', () => {
     expect(await users()).toEqual([])
   })
 
-  it('lets another user pass those who wait for their own search to end', async () => {
+  it('lets another user pass a user who waits for their own search', async () => {
     const { search, users } = scene(2)
     for (let n = 0; n < 8; n++) search('ada')
     search('bob')

@@ -1,7 +1,7 @@
 // The lane for searches: the few that take long must not take all of a process's database connections, nor one user all places of the lane.
 
 export type SearchLane = {
-  /** Runs `search` once there is a place; those who wait take turns. Throws what `search` throws. */
+  /** Runs `search` once there is a place; waiting users take turns. Throws what `search` throws. */
   run<T>(userId: string, search: () => Promise<T>): Promise<T>
 }
 

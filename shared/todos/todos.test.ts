@@ -5,7 +5,7 @@ import { CreateTodo, UpdateTodo } from './schema.ts'
 import { completeTodo, createTodo, deleteTodo, getTodo, listTodos, updateTodo } from './todos.ts'
 
 const world = testDeps({ DATABASE_POOL_SIZE: '8' })
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const NEVER = '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10'
 const NOON = '2027-01-10T12:00:00.000Z'
@@ -211,7 +211,7 @@ describe('deleteTodo', () => {
   })
 })
 
-describe("what is someone else's, or never was", () => {
+describe('a todo of another user, or one that never existed', () => {
   const calls: Record<string, (ctx: UserContext, todo_id: string) => Promise<unknown>> = {
     getTodo: (ctx, todo_id) => getTodo(ctx, { todo_id }),
     'updateTodo with changes': (ctx, todo_id) => updateTodo(ctx, { todo_id, title: 'mine' }),

@@ -1,5 +1,5 @@
-// Todos: the product. Every statement carries the owner's id; what is someone else's does not exist here.
-import { instant, Prisma } from '@todo/prisma'
+// Todos: the product. Every statement carries the owner's id; a todo of another user does not exist here.
+import { instant, join, raw, type Sql, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import type { z } from 'zod'
 import { holdingTo, within } from '../accounts/quotas.ts'
@@ -15,8 +15,6 @@ import { type Cursor, sortKey } from './paging.ts'
 import { columns } from './rows.ts'
 import { CompleteTodo, CreateTodo, DeletedTodo, ListTodos, priorities, Todo, TodoPage, TodoRef, UpdateTodo } from './schema.ts'
 import { createSearchLane } from './search-lane.ts'
-
-const { sql, join, raw } = Prisma
 
 /** This process's. Most searches take milliseconds; two places leave the pool's other connections to everything else. */
 const searches = createSearchLane(2)
@@ -54,7 +52,7 @@ export const getTodo = operation(
     output: Todo,
     errors: ['not_found'],
   },
-  async (ctx: UserContext, { todo_id }) => only(await ctx.db.$queryRaw<Todo[]>`SELECT ${columns} FROM todos WHERE ${own(ctx, todo_id)}`),
+  async (ctx: UserContext, { todo_id }) => only(await ctx.db.query(sql`SELECT ${columns} FROM todos WHERE ${own(ctx, todo_id)}`, Todo)),
 )
 
 export const listTodos = operation(
@@ -69,7 +67,7 @@ export const listTodos = operation(
     output: TodoPage,
   },
   async (ctx: UserContext, { sort, limit, ...filters }) => {
-    const select = () => ctx.db.$queryRaw<Todo[]>(selectPage(ctx.actor.userId, { sort, ...filters }, limit + 1))
+    const select = () => ctx.db.query(selectPage(ctx.actor.userId, { sort, ...filters }, limit + 1), Todo)
     const rows = filters.q ? await searches.run(ctx.actor.userId, select) : await select()
     const page = rows.slice(0, limit)
     const last = rows.length > limit ? page.at(-1) : undefined
@@ -143,16 +141,16 @@ function only([todo]: Todo[]): Todo {
   return todo
 }
 
-/** The same for what never was and for what is someone else's. */
+/** The same error for a todo of another user and for one that never existed. */
 const notFound = () => new AppError('not_found', 'There is no such todo.')
 
-type Assignment = { column: string; value: Prisma.Sql }
+type Assignment = { column: string; value: Sql }
 const names = (values: Assignment[]) => join(values.map(({ column }) => raw(column)))
 
 /** What an input sets: a column for each field that was sent, and no other. `since` is when the todo was completed before. */
-function assignments(input: Partial<z.output<typeof CreateTodo>>, now: Date, since: Prisma.Sql): Assignment[] {
+function assignments(input: Partial<z.output<typeof CreateTodo>>, now: Date, since: Sql): Assignment[] {
   const { title, description, completed, priority, tags, due_date, due_time, time_zone } = input
-  const values: Record<string, Prisma.Sql | undefined> = {
+  const values: Record<string, Sql | undefined> = {
     title: title === undefined ? undefined : sql`${title}::text`,
     description: description === undefined ? undefined : sql`${description}::text`,
     completed_at: completed === undefined ? undefined : completion(completed, now, since),
@@ -166,7 +164,7 @@ function assignments(input: Partial<z.output<typeof CreateTodo>>, now: Date, sin
 }
 
 /** Completing what is complete keeps the moment it was completed at. */
-const completion = (completed: boolean, now: Date, since: Prisma.Sql) =>
+const completion = (completed: boolean, now: Date, since: Sql) =>
   completed ? sql`COALESCE(${since}, ${instant(now)})` : sql`NULL::timestamptz`
 
 /**
@@ -177,7 +175,7 @@ function change(ctx: UserContext, id: string, values: Assignment[], now: Date): 
   const set = values.map(({ column, value }) => sql`${raw(column)} = ${value}`)
   const sent = join(values.map(({ value }) => value))
   const todo = own(ctx, id)
-  const update = (from: Prisma.Sql, where: Prisma.Sql) => sql`
+  const update = (from: Sql, where: Sql) => sql`
     UPDATE todos SET ${join(set)}, updated_at = CASE
       WHEN ROW(${names(values)}) IS DISTINCT FROM ROW(${sent})
       THEN GREATEST(${instant(now)}, updated_at + interval '1 millisecond') ELSE updated_at END
@@ -186,8 +184,8 @@ function change(ctx: UserContext, id: string, values: Assignment[], now: Date): 
 }
 
 /** Runs a statement that writes one todo and returns it. */
-async function write(ctx: UserContext, statement: Prisma.Sql): Promise<Todo> {
-  const written = only(await holdingTo(ctx, 'openTodos', () => refusals(() => ctx.db.$queryRaw<Todo[]>(statement))))
+async function write(ctx: UserContext, statement: Sql): Promise<Todo> {
+  const written = only(await holdingTo(ctx, 'openTodos', () => refusals(() => ctx.db.query(statement, Todo))))
   ctx.delivery?.nudge()
   return written
 }

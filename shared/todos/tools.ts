@@ -10,7 +10,7 @@ export type JsonSchema = { [key: string]: unknown }
 
 const all = [createTodo, listTodos, getTodo, updateTodo, completeTodo, deleteTodo] as unknown as readonly Tool[]
 
-/** The tools that an actor may call: a read-only token neither sees nor reaches those that write. */
+/** The tools that an actor may call: a read-only token neither sees nor reaches the tools that write. */
 export function toolsFor({ readOnly }: UserContext['actor']): readonly Tool[] {
   return readOnly ? all.filter(({ spec }) => spec.effect === 'read') : all
 }

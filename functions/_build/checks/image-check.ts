@@ -107,7 +107,7 @@ async function endUnderLoad(
   assert.deepEqual([...statuses.keys()].sort(), [200, 201])
   assert.ok(answers > WARM, 'nothing was asked after the signal')
   const db = createDb({ url: databaseUrl })
-  const written = await db.todo.count({ where: { userId: user.id } }).finally(() => db.$disconnect())
+  const written = await (await db.prisma()).todo.count({ where: { userId: user.id } }).finally(() => db.close())
   assert.equal(written, statuses.get(201), 'todos in the database, and answers that say so')
   say(`ok   ${values.signal} under load of ${CONNECTIONS} connections: all of ${answers} requests answered, status 0`)
 }

@@ -13,7 +13,7 @@ const world = testDeps({ CHAT_MESSAGES_PER_MINUTE: '1000000' })
 const deps = makeChatDeps(world.env, world.deps)
 // Nothing is written, so that each message meets the same todos.
 const app = chatApp({ ...deps, verifyToken: async (token) => ({ ...(await deps.verifyToken(token)), readOnly: true }) })
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 /** Milliseconds of CPU in one piece. 50 are meant; a busy machine and the garbage collector get their share. */
 const PIECE = 250

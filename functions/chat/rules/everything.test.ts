@@ -8,7 +8,7 @@ import { createTalker, type Row } from './testing.ts'
 const world = testDeps()
 const deps = makeChatDeps(world.env, world.deps)
 const app = chatApp(deps)
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const numbered = (count: number, fields: Omit<Row, 'title'> = {}): Row[] =>
   Array.from({ length: count }, (_, index) => ({ ...fields, title: `Task number ${index + 1}` }))
@@ -39,7 +39,7 @@ describe('everything', () => {
   it('runs only what it asked about, not what was added in the meantime', async () => {
     const { say, user, titles } = await createTalker(world, app, numbered(120))
     await say('delete everything')
-    await world.deps.db.todo.create({ data: { id: crypto.randomUUID(), userId: user.id, title: 'New' } })
+    await (await world.deps.db.prisma()).todo.create({ data: { id: crypto.randomUUID(), userId: user.id, title: 'New' } })
     await say('yes')
     expect(await titles()).toEqual(['New'])
   })
@@ -47,7 +47,7 @@ describe('everything', () => {
   it('says how many could not be done, and why', async () => {
     const { say, rows } = await createTalker(world, app, numbered(120))
     await say('delete everything')
-    await world.deps.db.todo.deleteMany({ where: { id: { in: rows.slice(5, 20).map(({ id }) => id) } } })
+    await (await world.deps.db.prisma()).todo.deleteMany({ where: { id: { in: rows.slice(5, 20).map(({ id }) => id) } } })
     expect((await say('yes')).response).toMatch(
       /^Done: deleted 105 todos: “Task number .* more\. 15 of 120 could not be done: There is no such todo\.$/,
     )
@@ -56,7 +56,7 @@ describe('everything', () => {
   it('changes all that match', async () => {
     const { say, user } = await createTalker(world, app, numbered(150))
     expect((await say('move all tasks to 2031-05-06')).response).toContain('changed 150 todos')
-    const moved = await world.deps.db.todo.count({ where: { userId: user.id, dueDate: new Date('2031-05-06') } })
+    const moved = await (await world.deps.db.prisma()).todo.count({ where: { userId: user.id, dueDate: new Date('2031-05-06') } })
     expect(moved).toBe(150)
   })
 

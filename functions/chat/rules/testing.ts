@@ -15,7 +15,7 @@ export async function createTalker(world: World, app: ChatApp, todos: readonly R
   const { db } = world.deps
   const now = Date.now()
   const rows = todos.map((todo, index) => ({ createdAt: new Date(now - (index + 1) * 1000), ...todo, id: uuidv7(), userId: user.id }))
-  await db.todo.createMany({ data: rows })
+  await (await db.prisma()).todo.createMany({ data: rows })
   let conversation_id: string | undefined
   return {
     user,
@@ -31,8 +31,9 @@ export async function createTalker(world: World, app: ChatApp, todos: readonly R
       conversation_id = reply.conversation_id
       return reply
     },
-    open: () => db.todo.count({ where: { userId: user.id, completedAt: null } }),
-    all: () => db.todo.count({ where: { userId: user.id } }),
-    titles: async () => (await db.todo.findMany({ where: { userId: user.id }, orderBy: { createdAt: 'desc' } })).map(({ title }) => title),
+    open: async () => (await db.prisma()).todo.count({ where: { userId: user.id, completedAt: null } }),
+    all: async () => (await db.prisma()).todo.count({ where: { userId: user.id } }),
+    titles: async () =>
+      (await (await db.prisma()).todo.findMany({ where: { userId: user.id }, orderBy: { createdAt: 'desc' } })).map(({ title }) => title),
   }
 }

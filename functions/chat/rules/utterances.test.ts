@@ -20,7 +20,7 @@ const [TODAY, TOMORROW, THURSDAY, FRIDAY, SATURDAY, MONDAY] = [
 
 const world = testDeps()
 const app = chatApp({ ...makeChatDeps(world.env, world.deps), clock: () => NOW })
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const day = (date: string) => new Date(`${date}T00:00:00Z`)
 /** In the order in which a list shows them. */
@@ -505,7 +505,7 @@ async function converse(messages: string[]) {
     userId: user.id,
     createdAt: new Date(NOW.getTime() - (index + 1) * 1000),
   }))
-  await db.todo.createMany({ data: rows })
+  await (await db.prisma()).todo.createMany({ data: rows })
   const titles = new Map(rows.map(({ id, title }) => [id, title]))
   let conversation_id: string | undefined
   let calls: [string, Record<string, unknown>][] = []

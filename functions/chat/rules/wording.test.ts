@@ -7,7 +7,7 @@ import { createTalker } from './testing.ts'
 
 const world = testDeps()
 const app = chatApp(makeChatDeps(world.env, world.deps))
-afterAll(() => world.deps.db.$disconnect())
+afterAll(() => world.deps.db.close())
 
 const BREAKS = ['\n', '\r\n', '\u2028', '\u2029', '\u0085', '\v', '\f', '\n\n\n']
 /** Lines as any reader may split them. */

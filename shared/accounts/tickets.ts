@@ -1,11 +1,11 @@
-// Tickets for clients that can send nothing but a URL: good for one socket within half a minute, in PostgreSQL so that any replica
-// honours what another gave out. An access token never stands in a URL; a ticket that leaks from a log is spent already.
+// Tickets for clients that can send nothing but a URL: each opens one socket within half a minute. Any replica redeems one of another.
+// An access token is never part of a URL; a ticket that leaks through a log is already redeemed.
 import { createHash, randomBytes } from 'node:crypto'
-import { type Db, instant } from '@todo/prisma'
+import { type Db, instant, sql } from '@todo/prisma'
 import { z } from 'zod'
-import type { UserRate } from '../../shared/accounts/user-rates.ts'
-import type { Actor } from '../../shared/core/actor.ts'
-import { AppError } from '../../shared/core/errors.ts'
+import type { Actor } from '../core/actor.ts'
+import { AppError } from '../core/errors.ts'
+import type { UserRate } from './user-rates.ts'
 
 /** Seconds. */
 const LIFETIME = 30
@@ -27,9 +27,11 @@ const StoredActor = z.object({
   readOnly: z.boolean(),
 })
 
+const TicketRow = z.strictObject({ actor: z.unknown(), expires_at: z.date() })
+
 export type Tickets = ReturnType<typeof makeTickets>
 
-/** `ticketRate` bounds the tickets that a user can get, and so, by their lifetime, those that wait to be used. */
+/** `ticketRate` bounds the tickets of a user, and by their lifetime the rows of the table. */
 export function makeTickets({ db, clock, ticketRate }: { db: Db; clock: () => Date; ticketRate: UserRate }) {
   return {
     /** @throws AppError `throttled` */
@@ -38,17 +40,15 @@ export function makeTickets({ db, clock, ticketRate }: { db: Db; clock: () => Da
       const ticket = randomBytes(32).toString('base64url')
       const now = clock()
       const expiresAt = new Date(now.getTime() + LIFETIME * 1000)
-      // Whoever issues one sweeps away those that nobody came with.
-      await db.$executeRaw`
-        WITH swept AS (DELETE FROM mcp_tickets WHERE expires_at <= ${instant(now)})
-        INSERT INTO mcp_tickets (digest, actor, expires_at) VALUES (${digest(ticket)}, ${JSON.stringify(actor)}::jsonb, ${instant(expiresAt)})`
+      await db.execute(sql`
+        WITH expired AS (DELETE FROM mcp_tickets WHERE expires_at <= ${instant(now)})
+        INSERT INTO mcp_tickets (digest, actor, expires_at) VALUES (${digest(ticket)}, ${JSON.stringify(actor)}::jsonb, ${instant(expiresAt)})`)
       return { ticket, expires_in: LIFETIME }
     },
-    /** Whom the ticket stands for; it is spent by asking. @throws AppError `unauthenticated` */
+    /** Redeems a ticket: a second call for the same ticket fails. @throws AppError `unauthenticated` */
     async redeem(ticket: string): Promise<Actor> {
       const now = clock()
-      const rows = await db.$queryRaw<{ actor: unknown; expires_at: Date }[]>`
-        DELETE FROM mcp_tickets WHERE digest = ${digest(ticket)} RETURNING actor, expires_at`
+      const rows = await db.query(sql`DELETE FROM mcp_tickets WHERE digest = ${digest(ticket)} RETURNING actor, expires_at`, TicketRow)
       const actor = rows[0] && rows[0].expires_at > now ? StoredActor.parse(rows[0].actor) : undefined
       if (!actor || actor.expiresAt <= now)
         throw new AppError('unauthenticated', 'The ticket is not valid: it is good once, for 30 seconds.')
