@@ -91,7 +91,7 @@ describe('the house', () => {
     ['shared/todos/todos.ts', `const url = process.env.DATABASE_URL`],
     ['shared/core/errors.ts', `import { z } from 'zod'`],
     ['shared/http/app.ts', `import { todosApp } from '../../functions/todos/app.ts'`],
-    ['functions/users/app.ts', `import { makeAuthDeps } from '../auth/deps.ts'`],
+    ['functions/users/app.ts', `import { createAuthDeps } from '../auth/deps.ts'`],
     ['prisma/index.ts', `import { AppError } from './core/errors.ts'`],
   ])('would notice %s saying %s', (file, source) => {
     expect(breaches(file, source)).toHaveLength(1)

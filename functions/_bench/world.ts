@@ -8,7 +8,7 @@ import type { Quotas } from '../../shared/accounts/quotas.ts'
 import type { UserContext } from '../../shared/core/operation.ts'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
 import { ownIssuer, readEnv } from '../../shared/runtime/env.ts'
-import { makePasswords } from '../auth/passwords.ts'
+import { createPasswords } from '../auth/passwords.ts'
 
 export type World = Awaited<ReturnType<typeof makeWorld>>
 export type User = { id: string; email: string; authorization: string }
@@ -34,7 +34,7 @@ export async function makeWorld() {
   }
   const db = createDb({ url })
   const issueToken = makeTokenIssuer(ownIssuer(readEnv(environment)), () => new Date())
-  const passwordHash = await makePasswords().hash(PASSWORD)
+  const passwordHash = await createPasswords().hash(PASSWORD)
   return {
     db,
     environment,

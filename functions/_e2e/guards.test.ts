@@ -13,12 +13,12 @@ import { ownIssuer } from '../../shared/runtime/env.ts'
 import { answer, contextOf, newUser, testDeps } from '../../shared/testing/context.ts'
 import { createTodo } from '../../shared/todos/todos.ts'
 import { authApp } from '../auth/app.ts'
-import { makeAuthDeps } from '../auth/deps.ts'
+import { createAuthDeps } from '../auth/deps.ts'
 import { chatApp } from '../chat/app.ts'
-import { makeChatDeps } from '../chat/deps.ts'
+import { createChatDeps } from '../chat/deps.ts'
 import { eventsApp } from '../events/app.ts'
 import { mcpApp } from '../mcp/app.ts'
-import { makeMcpDeps } from '../mcp/deps.ts'
+import { createMcpDeps } from '../mcp/deps.ts'
 import { todosApp } from '../todos/app.ts'
 import { usersApp } from '../users/app.ts'
 
@@ -32,10 +32,10 @@ afterAll(async () => {
 })
 
 const APPS: Record<string, AnyApp> = {
-  auth: authApp(makeAuthDeps(env, deps)),
-  chat: chatApp(makeChatDeps(env, deps)),
+  auth: authApp(createAuthDeps(env, deps)),
+  chat: chatApp(createChatDeps(env, deps)),
   events: eventsApp(deps),
-  mcp: mcpApp(makeMcpDeps(env, deps)),
+  mcp: mcpApp(createMcpDeps(env, deps)),
   todos: todosApp(deps),
   users: usersApp(deps),
 }

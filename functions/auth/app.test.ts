@@ -9,10 +9,10 @@ import { AppError } from '../../shared/core/errors.ts'
 import { Problem } from '../../shared/http/problem.ts'
 import { answer, elsewhere, newUser, testDeps } from '../../shared/testing/context.ts'
 import { authApp } from './app.ts'
-import { makeAuthDeps } from './deps.ts'
+import { createAuthDeps } from './deps.ts'
 
 const world = testDeps()
-const deps = makeAuthDeps(world.env, world.deps)
+const deps = createAuthDeps(world.env, world.deps)
 const app = authApp(deps)
 afterAll(() => world.deps.db.$disconnect())
 
@@ -368,7 +368,7 @@ describe('GET /validate-token', () => {
 
 it('answers 503 while the database is away, and says nothing of it', async () => {
   const away = testDeps({ DATABASE_URL: 'postgresql://todo:hunter2@127.0.0.1:9/todo' })
-  const unreachable = authApp(makeAuthDeps(away.env, away.deps))
+  const unreachable = authApp(createAuthDeps(away.env, away.deps))
   for (const [path, body] of [
     ['login', { email: 'ada@example.com', password: PASSWORD }],
     ['register', someone()],

@@ -13,7 +13,7 @@ const WAITING = 100
 
 const PHC = /^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z\d+/]{11,64}\$[A-Za-z\d+/]{22,86}$/
 
-export function makePasswords() {
+export function createPasswords() {
   const limit = pLimit(AT_ONCE)
   const decoy = randomHash()
 

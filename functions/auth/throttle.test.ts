@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { AppError } from '../../shared/core/errors.ts'
 import { testDeps } from '../../shared/testing/context.ts'
-import { makeThrottle } from './throttle.ts'
+import { createThrottle } from './throttle.ts'
 
 const { deps } = testDeps()
 afterAll(() => deps.db.$disconnect())
@@ -10,7 +10,7 @@ afterAll(() => deps.db.$disconnect())
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 const SECRET = Buffer.from('a secret of the tests, of 32 bytes')
-const throttleAt = (clock: () => Date) => makeThrottle(deps.db, clock, SECRET)
+const throttleAt = (clock: () => Date) => createThrottle(deps.db, clock, SECRET)
 const throttle = throttleAt(deps.clock)
 /** Nobody else's counters: a throttle takes any text for an address. */
 const someone = () => ({ address: `address ${randomUUID()}`, email: `${randomUUID()}@example.com` })

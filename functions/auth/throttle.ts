@@ -22,10 +22,10 @@ const LIMITS = {
 /** How long an address stays known to an account after it last signed in. */
 const KNOWN_SECONDS = 30 * DAY
 
-export type Throttle = ReturnType<typeof makeThrottle>
+export type Throttle = ReturnType<typeof createThrottle>
 
 /** `secret` keys the digests of addresses and emails: a reader of the table cannot find them out by trying all addresses. */
-export function makeThrottle(db: Db, clock: () => Date, secret: Uint8Array) {
+export function createThrottle(db: Db, clock: () => Date, secret: Uint8Array) {
   const counters = createCounters(db, clock)
   // A key of its own, derived from the secret that signs tokens.
   const digestKey = createHmac('sha256', secret).update('throttle').digest()

@@ -8,17 +8,17 @@ import { answer, newUser, type TestUser, testDeps } from '../../shared/testing/c
 import { type Script, startScriptedModel } from '../../shared/testing/scripted-model.ts'
 import { chatApp } from './app.ts'
 import { ChatReply } from './contract.ts'
-import { makeChatDeps } from './deps.ts'
+import { createChatDeps } from './deps.ts'
 import { chatLimits } from './limits.ts'
 
-const limits = { ...chatLimits, retryPause: 10 }
+const limits = { ...chatLimits, retryPauseMs: 10 }
 let model: Awaited<ReturnType<typeof startScriptedModel>>
 let world: ReturnType<typeof testDeps>
 let app: ReturnType<typeof chatApp>
 beforeAll(async () => {
   model = await startScriptedModel()
   world = testDeps({ OPENAI_API_KEY: 'sk-secret', OPENAI_BASE_URL: model.url, OPENAI_MODEL: 'scripted' })
-  app = chatApp(makeChatDeps(world.env, world.deps, limits))
+  app = chatApp(createChatDeps(world.env, world.deps, limits))
 })
 afterAll(async () => {
   await model.stop()
@@ -286,7 +286,7 @@ describe('a malicious or broken model', () => {
     const user = await newUser(world)
     const [id = ''] = await todosOf(user, ['A'])
     const actor = await world.deps.verifyToken(user.token)
-    const readOnly = chatApp({ ...makeChatDeps(world.env, world.deps), verifyToken: async () => ({ ...actor, readOnly: true }) })
+    const readOnly = chatApp({ ...createChatDeps(world.env, world.deps), verifyToken: async () => ({ ...actor, readOnly: true }) })
     model.play([{ calls: [{ name: 'delete_task', arguments: { todo_id: id } }] }, { text: 'No.' }])
     const reply = await answer(await send(user, 'delete A', { to: readOnly }), ChatReply)
     expect(model.requests()[0]?.tools?.map((tool) => tool.function.name)).not.toContain('delete_task')
@@ -334,7 +334,7 @@ describe("a model server's failures", () => {
   })
 
   it('ends when the time is up', async () => {
-    const hasty = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, timeMs: 1_500 }))
+    const hasty = chatApp(createChatDeps(world.env, world.deps, { ...chatLimits, timeMs: 1_500 }))
     const user = await newUser(world)
     model.play([{ hangs: true }])
     const hung = await send(user, 'hello', { to: hasty })
@@ -350,7 +350,7 @@ describe("a model server's failures", () => {
     const poor = testDeps({ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: model.url, CHAT_TOKENS_PER_DAY: '6500' })
     const user = await newUser(world)
     model.play([{ text: 'Hello.' }])
-    const to = chatApp(makeChatDeps(poor.env, poor.deps))
+    const to = chatApp(createChatDeps(poor.env, poor.deps))
     expect((await send(user, 'hi', { to })).status).toBe(200)
     const spent = await world.deps.db.chatUsage.findUnique({ where: { userId: user.id } })
     expect(spent?.tokens).toBe(120)
@@ -438,7 +438,7 @@ describe('streaming', () => {
   })
 
   it('keeps the connection alive, and stops the model when the reader goes away', async () => {
-    const patient = chatApp(makeChatDeps(world.env, world.deps, { ...chatLimits, keepAlive: 20 }))
+    const patient = chatApp(createChatDeps(world.env, world.deps, { ...chatLimits, keepAliveMs: 20 }))
     const serving = await serve(patient, { port: 0, host: '127.0.0.1' })
     const user = await newUser(world)
     model.play([{ hangs: true }])

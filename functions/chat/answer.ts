@@ -17,8 +17,8 @@ import type { ChatLimits } from './limits.ts'
 import type { AskModel } from './model.ts'
 import { interpret } from './rules/interpret.ts'
 import { type ChatState, readState } from './state.ts'
-import { askToConfirm, mayHaveChanged, tellDone } from './told.ts'
-import { type Call, makeToolbox, type Toolbox } from './toolbox.ts'
+import { askToConfirm, mayHaveChanged, summarizeCalls } from './summary.ts'
+import { type Call, createToolbox, type Toolbox } from './toolbox.ts'
 import type { OpenTurn } from './turn.ts'
 
 export type AnswerDeps = Pick<AppDeps, 'log'> & {
@@ -58,7 +58,7 @@ export async function answerMessage(deps: AnswerDeps, ctx: UserContext, turn: Op
   const { deadline, emit } = asked
   const report = (error: unknown) => log('error', 'tool failed', { user_id: ctx.actor.userId, ...errorFields(error) })
   const heard = createGate(emit)
-  const toolbox = makeToolbox(ctx, { limits, signal: deadline.stop, emit: heard.emit, report })
+  const toolbox = createToolbox(ctx, { limits, signal: deadline.stop, emit: heard.emit, report })
   const speech = createSpeech(heard.emit)
   let ending: Ending
   let failure: AppError | undefined
@@ -94,7 +94,7 @@ async function compose(work: Work): Promise<Ending> {
   const { shown, focus, ...pending } = readState(turn.past.at(-1)?.state)
   const { text, state = {}, waiting = [] } = await reply(work, { shown, focus, ...pending })
   const question = await askWhatWaits(work, [...waiting, ...toolbox.held])
-  const content = [text, question?.text].filter(Boolean).join('\n\n') || tellDone(toolbox.done)
+  const content = [text, question?.text].filter(Boolean).join('\n\n') || summarizeCalls(toolbox.done)
   if (speech.texts.length === 0) speech.say(content)
   return { content, state: { shown, focus, ...state, ...question?.state } }
 }
@@ -116,7 +116,7 @@ async function reply(work: Work, before: ChatState): Promise<Reply> {
   const { ask, budget, limits } = deps
   const agent = { ctx, ask, budget, limits, journal, toolbox, signal: deadline.stop, onText, onTurn }
   const { text, stopped } = await runAgent(agent, message, past, zone.name)
-  return { text: stopped ? speech.say(`${stopped} ${tellDone(toolbox.done)}`) : text }
+  return { text: stopped ? speech.say(`${stopped} ${summarizeCalls(toolbox.done)}`) : text }
 }
 
 /** Asks the user about calls that were held back, and keeps them with a proof of having asked. */
@@ -170,5 +170,5 @@ function failureOf(error: unknown, { stop }: Deadline, { done }: Toolbox): AppEr
   // "Please try again" would be wrong advice: it might do everything twice.
   const said =
     mayHaveChanged(done) && !(error instanceof AppError) && !stop.aborted ? 'I was interrupted by a failure on our side.' : message
-  return new AppError(kind, `${said} ${tellDone(done)}`, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) })
+  return new AppError(kind, `${said} ${summarizeCalls(done)}`, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) })
 }

@@ -8,10 +8,10 @@ import { answer, newUser, type TestUser, testDeps, testEnvironment } from '../..
 import { startFunction } from '../../shared/testing/process.ts'
 import { chatApp } from './app.ts'
 import { ChatReply } from './contract.ts'
-import { makeChatDeps } from './deps.ts'
+import { createChatDeps } from './deps.ts'
 
 const world = testDeps()
-const app = chatApp(makeChatDeps(world.env, world.deps))
+const app = chatApp(createChatDeps(world.env, world.deps))
 afterAll(() => world.deps.db.$disconnect())
 
 const posted = (user: Pick<TestUser, 'headers'>, body: unknown, headers: Record<string, string> = {}) => ({
@@ -47,7 +47,7 @@ describe('POST /chat', () => {
 
   it('says that the quota for open todos is used up', async () => {
     const user = await newUser(world)
-    const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 5 } })
+    const full = chatApp({ ...createChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 5 } })
     const say = async (message: string) => answer(await full.request('/api/v1/chat', posted(user, { message })), ChatReply)
     await say('add buy milk')
     expect(await say('add buy bread')).toMatchObject({
@@ -57,7 +57,7 @@ describe('POST /chat', () => {
 
   it('answers 429 with Retry-After from the 31st message of a minute on, and writes nothing down', async () => {
     const user = await newUser(world)
-    const app = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 100 } })
+    const app = chatApp({ ...createChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 100 } })
     const say = (accept: string) => app.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id: null }, { accept }))
     const statuses = await Promise.all(Array.from({ length: 35 }, async () => (await say('application/json')).status))
     expect(statuses.filter((status) => status === 200)).toHaveLength(30)
@@ -70,7 +70,7 @@ describe('POST /chat', () => {
 
   it('answers 429 when the quota for conversations is used up, streaming or not', async () => {
     const user = await newUser(world)
-    const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 1 } })
+    const full = chatApp({ ...createChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 1 } })
     const { conversation_id } = await answer(await full.request('/api/v1/chat', posted(user, { message: 'hello' })), ChatReply)
     for (const accept of ['application/json', 'text/event-stream']) {
       const refused = await full.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id: null }, { accept }))
@@ -119,7 +119,7 @@ describe('POST /chat', () => {
   it('says of a read-only token that it may only read', async () => {
     const user = await newUser(world)
     const actor = await world.deps.verifyToken(user.token)
-    const readOnly = chatApp({ ...makeChatDeps(world.env, world.deps), verifyToken: async () => ({ ...actor, readOnly: true }) })
+    const readOnly = chatApp({ ...createChatDeps(world.env, world.deps), verifyToken: async () => ({ ...actor, readOnly: true }) })
     const reply = await answer(await readOnly.request('/api/v1/chat', posted(user, { message: 'add milk' })), ChatReply)
     expect(reply.response).toContain('may only read')
     expect(await world.deps.db.todo.count({ where: { userId: user.id } })).toBe(0)

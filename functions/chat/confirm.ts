@@ -6,7 +6,7 @@ import type { Confirmations } from './confirmations.ts'
 import { findTodo } from './lookup.ts'
 import { runInPages } from './pages.ts'
 import type { ChatState } from './state.ts'
-import { namedAmong, tellDone, tellUndone } from './told.ts'
+import { namedAmong, summarizeCalls, summarizeUndone } from './summary.ts'
 import type { Call, Toolbox } from './toolbox.ts'
 
 const YES =
@@ -57,7 +57,7 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
   const calls = unpackCalls(packed)
   const titles = await titlesOf(ctx, calls)
   const ran = await runInPages({ ctx, journal, toolbox }, calls, true)
-  return [tellDone(ran, titles), ...tellUndone(ran, calls.length)].join(' ')
+  return [summarizeCalls(ran, titles), ...summarizeUndone(ran, calls.length)].join(' ')
 }
 
 /** The titles that a sentence about these calls names, by the ids as the calls spell them; a todo that is gone has none. */

@@ -1,11 +1,11 @@
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
-import { makeConfirmations } from './confirmations.ts'
+import { createConfirmations } from './confirmations.ts'
 
 const keys = { current: '1', secrets: new Map([['1', Buffer.from('x'.repeat(32))]]) }
 let now = new Date('2027-01-13T10:00:00Z')
-const confirmations = makeConfirmations(keys, () => now)
+const confirmations = createConfirmations(keys, () => now)
 const calls = [{ name: 'delete_task', arguments: { todo_id: 'a', note: { y: 1, x: 2 } } }]
 const subject = { userId: 'ada', calls }
 
@@ -38,7 +38,7 @@ describe('a confirmation', () => {
   it('is neither an access token, nor garbage, nor signed by someone else, nor unsigned', async () => {
     const issue = makeTokenIssuer({ keys, issuer: 'i', audience: 'a', lifetime: 600 }, () => now)
     const { token: access } = await issue({ id: 'ada', email: 'ada@example.com' })
-    const foreign = await makeConfirmations({ current: '1', secrets: new Map([['1', Buffer.from('y'.repeat(32))]]) }, () => now).issue(
+    const foreign = await createConfirmations({ current: '1', secrets: new Map([['1', Buffer.from('y'.repeat(32))]]) }, () => now).issue(
       subject,
     )
     const [, payload] = (await confirmations.issue(subject)).split('.')

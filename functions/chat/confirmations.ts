@@ -6,14 +6,14 @@ import type { SigningKeys } from '../../shared/identity/tokens.ts'
 
 /** What a confirmation is good for: these calls, in this order, by this user. */
 export type Confirmable = { userId: string; calls: readonly { name: string; arguments: Record<string, unknown> }[] }
-export type Confirmations = ReturnType<typeof makeConfirmations>
+export type Confirmations = ReturnType<typeof createConfirmations>
 
 /** Seconds. */
 const LIFETIME = 600
 /** Tells the token from an access token, which the same secret signs (RFC 8725, section 3.11). */
 const TYPE = 'confirmation+jwt'
 
-export function makeConfirmations({ current, secrets }: SigningKeys, clock: () => Date) {
+export function createConfirmations({ current, secrets }: SigningKeys, clock: () => Date) {
   return {
     /** A token (JWT, HS256) that is good for ten minutes. */
     async issue(subject: Confirmable): Promise<string> {

@@ -21,9 +21,9 @@ export const chatLimits = {
   /** Calls that repeat an earlier one word for word before the loop is given up. */
   repeats: 3,
   /** Characters of one call's arguments. */
-  arguments: 16_000,
+  argumentChars: 16_000,
   /** Characters of one result, as the model and the conversation's rows get it. */
-  result: 12_000,
+  resultChars: 12_000,
   /** Tokens the model may answer with, a turn. */
   outputTokens: 4_096,
   /** Bytes of text that are kept of one answer: a server need not keep to its limit of tokens. */
@@ -39,9 +39,9 @@ export const chatLimits = {
   /** Times a model server that is overloaded or away is asked again, a turn. */
   retries: 3,
   /** Milliseconds before the first of them, twice as many before the next, and so on. */
-  retryPause: 500,
+  retryPauseMs: 500,
   /** Milliseconds between two comments that keep a stream's connection alive. */
-  keepAlive: 15_000,
+  keepAliveMs: 15_000,
   /** Milliseconds after the end of a stream that its client has to read the rest: until then the request occupies its user's share. */
   unreadMs: 10_000,
   /** Bytes of an answer that are stored in full for a retry; in a longer one the results of calls are shortened. */

@@ -8,7 +8,7 @@ export type ModelFailure = {
 }
 
 /** An answer that ended before its end. */
-export const cut = () => new AppError('bad_gateway', "The language model's answer broke off.")
+export const truncated = () => new AppError('bad_gateway', "The language model's answer broke off.")
 
 /** `error` is what the SDK threw; it is told by its status, because its classes are in a module that is imported late. */
 export function readModelFailure(error: unknown): ModelFailure {
@@ -18,28 +18,31 @@ export function readModelFailure(error: unknown): ModelFailure {
   const again = retryAfter === undefined ? 'soon' : 'when told'
   if (status === 401 || status === 403)
     return {
-      failure: gateway("The language model's server refuses this server's key. Its operator must check OPENAI_API_KEY.", error),
+      failure: badGateway("The language model's server refuses this server's key. Its operator must check OPENAI_API_KEY.", error),
       again: false,
     }
   if (status !== undefined && status >= 300 && status < 400)
     return {
-      failure: gateway("The language model's server redirects the request. The operator must check OPENAI_BASE_URL.", error),
+      failure: badGateway("The language model's server redirects the request. The operator must check OPENAI_BASE_URL.", error),
       again: false,
     }
   if (status === 404)
     return {
-      failure: gateway('The language model is not there. The operator must check OPENAI_MODEL and OPENAI_BASE_URL.', error),
+      failure: badGateway('The language model is not there. The operator must check OPENAI_MODEL and OPENAI_BASE_URL.', error),
       again: false,
     }
   if (status === 429)
-    return { failure: away('The language model is overloaded, or its quota is used up. Please try again later.', error, retryAfter), again }
+    return {
+      failure: modelUnavailable('The language model is overloaded, or its quota is used up. Please try again later.', error, retryAfter),
+      again,
+    }
   if (status === undefined || status === 408 || status >= 500)
-    return { failure: away('The language model does not answer at the moment. Please try again.', error, retryAfter), again }
-  return { failure: gateway("The language model's server refuses the request.", error), again: false }
+    return { failure: modelUnavailable('The language model does not answer at the moment. Please try again.', error, retryAfter), again }
+  return { failure: badGateway("The language model's server refuses the request.", error), again: false }
 }
 
-const gateway = (detail: string, cause: unknown) => new AppError('bad_gateway', detail, { cause })
-const away = (detail: string, cause: unknown, retryAfter = 10) => new AppError('unavailable', detail, { cause, retryAfter })
+const badGateway = (detail: string, cause: unknown) => new AppError('bad_gateway', detail, { cause })
+const modelUnavailable = (detail: string, cause: unknown, retryAfter = 10) => new AppError('unavailable', detail, { cause, retryAfter })
 
 function facts(error: unknown): { status: number | undefined; headers: Headers | undefined } {
   if (!(error instanceof Error)) return { status: undefined, headers: undefined }

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { chatLimits } from './limits.ts'
 import { createModel, type Question } from './model.ts'
 
-const limits = { ...chatLimits, retryPause: 1 }
+const limits = { ...chatLimits, retryPauseMs: 1 }
 
 /** A model's server that answers with `listener`; `closed` resolves when the connection of a request is gone. */
 async function startServer(listener: RequestListener) {
@@ -95,7 +95,7 @@ describe('a long answer', () => {
     })
     const { calls } = await askAt(url, { onText: () => {} })
     expect(calls).toHaveLength(limits.answerCalls)
-    expect(calls[0]?.arguments).toHaveLength(limits.arguments + 1)
+    expect(calls[0]?.arguments).toHaveLength(limits.argumentChars + 1)
     expect(calls[0]?.name).toHaveLength(200)
   })
 })

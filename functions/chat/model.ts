@@ -6,7 +6,7 @@ import type { ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam, C
 import type { Stream } from 'openai/streaming'
 import { createBoundedFetch } from './bounded-fetch.ts'
 import type { ChatLimits } from './limits.ts'
-import { cut, readModelFailure } from './model-failure.ts'
+import { readModelFailure, truncated } from './model-failure.ts'
 
 export type ModelConfig = {
   apiKey: string
@@ -83,7 +83,7 @@ export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: Cha
         const { failure, again } = readModelFailure(error)
         if (!again || begun || attempt >= limits.retries) throw failure
         const wait =
-          failure.retryAfter !== undefined && again === 'when told' ? failure.retryAfter * 1000 : limits.retryPause * 2 ** attempt
+          failure.retryAfter !== undefined && again === 'when told' ? failure.retryAfter * 1000 : limits.retryPauseMs * 2 ** attempt
         // The user would be gone before the server is back.
         if (wait > limits.timeMs / 4) throw failure
         await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
@@ -94,7 +94,7 @@ export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: Cha
 
 function readCompletion({ choices, usage }: ChatCompletion, limits: ChatLimits): ModelAnswer {
   const message = choices?.[0]?.message
-  if (!message) throw cut()
+  if (!message) throw truncated()
   const calls = (message.tool_calls ?? []).flatMap((call) => (call.type === 'function' ? [call.function] : []))
   return {
     text: fitting(String(message.content ?? message.refusal ?? ''), limits.answerBytes),
@@ -123,7 +123,7 @@ async function readStream(stream: Stream<ChatCompletionChunk>, onText: (text: st
     finished ||= choice.finish_reason !== null && choice.finish_reason !== undefined
   }
   // A stream that ends without saying why was cut: half a call must not run.
-  if (!finished) throw cut()
+  if (!finished) throw truncated()
   return { ...answer, calls: calls.map((call) => ({ name: call.name, arguments: call.arguments })) }
 }
 
@@ -140,7 +140,7 @@ function addPart(calls: StreamedCall[], { index, id: given, function: part }: Pa
     calls.push(call)
   }
   call.name ||= nameIn(part?.name ?? '')
-  call.arguments += String(part?.arguments ?? '').slice(0, limits.arguments + 1 - call.arguments.length)
+  call.arguments += String(part?.arguments ?? '').slice(0, limits.argumentChars + 1 - call.arguments.length)
 }
 
 const nameIn = (given: unknown) => String(given).slice(0, NAME_LENGTH)
@@ -160,5 +160,5 @@ function tokensIn(usage: { total_tokens?: unknown } | null | undefined): number 
 
 /** Some servers send the object itself instead of its JSON. One character too many is enough to be refused. */
 function asText(given: unknown, limits: ChatLimits): string {
-  return (typeof given === 'string' ? given : JSON.stringify(given ?? {})).slice(0, limits.arguments + 1)
+  return (typeof given === 'string' ? given : JSON.stringify(given ?? {})).slice(0, limits.argumentChars + 1)
 }

@@ -5,7 +5,7 @@ import type { Journal } from '../../shared/conversations/journal.ts'
 import type { UserContext } from '../../shared/core/operation.ts'
 import { chatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
-import { outcomeOf } from './told.ts'
+import { outcomeOf } from './summary.ts'
 import type { Call, Toolbox } from './toolbox.ts'
 
 /** Calls of one row of the conversation. */

@@ -8,8 +8,8 @@ import { asAppError, outcomeUnknown } from '../../shared/core/failure.ts'
 import type { UserContext } from '../../shared/core/operation.ts'
 import { asInvalid } from '../../shared/http/validate.ts'
 import { type Tool, toolsFor, withModelDefaults } from '../../shared/todos/tools.ts'
+import { MAX_UNCONFIRMED, todosEndedBy } from './confirmation-policy.ts'
 import { canonical } from './confirmations.ts'
-import { endedBy, UNCONFIRMED_ENDINGS } from './endings.ts'
 import type { Emit } from './events.ts'
 import type { ChatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
@@ -17,7 +17,7 @@ import { UNKNOWN_OUTCOME } from './outcome.ts'
 export type Call = { name: string; arguments: Record<string, unknown> }
 /** A call that has been read: either its tool and its parsed input, or why there are none. */
 type Read = { call: StoredCall; tool?: Tool; input: Record<string, unknown>; refusal?: AppError }
-export type Toolbox = ReturnType<typeof makeToolbox>
+export type Toolbox = ReturnType<typeof createToolbox>
 
 type Options = {
   limits: ChatLimits
@@ -28,7 +28,7 @@ type Options = {
   report: (error: unknown) => void
 }
 
-export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: Options) {
+export function createToolbox(ctx: UserContext, { limits, signal, emit, report }: Options) {
   const tools = toolsFor(ctx.actor)
   const done: StoredCall[] = []
   const held: Call[] = []
@@ -47,7 +47,7 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
   function read(id: string, name: string, given: string | Record<string, unknown>): Read {
     const call: StoredCall = { id, name: storable(name).slice(0, 64), arguments: {}, result: null, is_error: false, settled: false }
     try {
-      const parsed = typeof given === 'string' ? parseArguments(given, limits.arguments) : given
+      const parsed = typeof given === 'string' ? parseArguments(given, limits.argumentChars) : given
       call.arguments = storable(parsed)
       const tool = tools.find(({ spec }) => spec.name === name)
       if (!tool)
@@ -62,7 +62,7 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
 
   async function resultOf({ call, tool, input, refusal }: Read, hold: boolean): Promise<unknown> {
     if (refusal || !tool) throw refusal
-    if (hold && endedBy(call.name, input).length > 0) {
+    if (hold && todosEndedBy(call.name, input).length > 0) {
       held.push({ name: call.name, arguments: call.arguments })
       throw new AppError('conflict', HELD)
     }
@@ -115,8 +115,8 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
      * end unasked, all the ending ones among them are held. Stops between two calls when the request is aborted.
      */
     async run(calls: readonly Read[], save: () => Promise<void>, { confirmed = false } = {}): Promise<void> {
-      for (const { call, input } of calls) for (const id of endedBy(call.name, input)) ended.add(id)
-      const hold = !confirmed && ended.size > UNCONFIRMED_ENDINGS
+      for (const { call, input } of calls) for (const id of todosEndedBy(call.name, input)) ended.add(id)
+      const hold = !confirmed && ended.size > MAX_UNCONFIRMED
       for (const read of calls) {
         signal.throwIfAborted()
         if (abandoned) throw new AppError('unavailable', 'This request has ended.')
@@ -155,7 +155,7 @@ const LOOK_FIRST = 'It is not known whether this very call was done: look it up 
 
 const HELD =
   'Nothing was changed by this call: it waits for the user to confirm, because this request deletes or completes more than ' +
-  `${UNCONFIRMED_ENDINGS} todos. Do not repeat it. Make the other calls, if there are any; the user will be asked.`
+  `${MAX_UNCONFIRMED} todos. Do not repeat it. Make the other calls, if there are any; the user will be asked.`
 
 function parseArguments(text: string, limit: number): Record<string, unknown> {
   if (text.length > limit) throw new AppError('too_large', `The arguments must have ${limit} characters at the most.`)

@@ -9,12 +9,12 @@ import { startDatabaseProxy } from '../../shared/testing/proxy.ts'
 import { startScriptedModel } from '../../shared/testing/scripted-model.ts'
 import { chatApp } from './app.ts'
 import { ChatReply } from './contract.ts'
-import { makeChatDeps } from './deps.ts'
+import { createChatDeps } from './deps.ts'
 import { type ChatLimits, chatLimits } from './limits.ts'
 
 const world = testDeps()
 const { db } = world.deps
-const app = chatApp(makeChatDeps(world.env, world.deps))
+const app = chatApp(createChatDeps(world.env, world.deps))
 afterAll(() => db.$disconnect())
 
 type App = typeof app
@@ -55,7 +55,7 @@ async function withModel(limits: ChatLimits = chatLimits, overrides: Record<stri
   onTestFinished(model.stop)
   const own = testDeps({ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: model.url, ...overrides })
   onTestFinished(() => own.deps.db.$disconnect())
-  return { model, to: chatApp(makeChatDeps(own.env, own.deps, limits)), lines: own.lines }
+  return { model, to: chatApp(createChatDeps(own.env, own.deps, limits)), lines: own.lines }
 }
 
 /** A chat whose database is behind a proxy that can fail. */
@@ -67,7 +67,7 @@ async function withProxy(limits: Partial<ChatLimits> = {}) {
     await proxy.stop()
     await own.deps.db.$disconnect()
   })
-  return { proxy, to: chatApp(makeChatDeps(own.env, own.deps, { ...chatLimits, ...limits })), lines: own.lines }
+  return { proxy, to: chatApp(createChatDeps(own.env, own.deps, { ...chatLimits, ...limits })), lines: own.lines }
 }
 
 describe('a message without a conversation id', () => {
@@ -88,7 +88,7 @@ describe('a message without a conversation id', () => {
     const { conversation_id: id } = await say(user, 'add a')
     const late = (minutes: number) => {
       const deps = { ...world.deps, clock: () => new Date(Date.now() + minutes * 60_000) }
-      return chatApp({ ...makeChatDeps(world.env, deps), verifyToken: () => world.deps.verifyToken(user.token) })
+      return chatApp({ ...createChatDeps(world.env, deps), verifyToken: () => world.deps.verifyToken(user.token) })
     }
     expect((await say(user, 'add b', late(29))).conversation_id).toBe(id)
     const next = await say(user, 'add c', late(60))
@@ -118,7 +118,7 @@ describe('a message without a conversation id', () => {
     const user = await newUser(world)
     const others = testDeps()
     onTestFinished(() => others.deps.db.$disconnect())
-    const apps = [app, chatApp(makeChatDeps(others.env, others.deps))]
+    const apps = [app, chatApp(createChatDeps(others.env, others.deps))]
     const replies = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((title, index) => say(user, `add ${title}`, apps[index % 2])))
     expect(new Set(replies.map(({ conversation_id }) => conversation_id)).size).toBe(1)
     const rows = await db.message.findMany({ where: { conversation: { userId: user.id } }, orderBy: { position: 'asc' } })

@@ -27,7 +27,7 @@ import { Engine } from './contract.ts'
 import { type Deadline, outOfTime, until } from './deadline.ts'
 import type { ChatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
-import { mayHaveChanged, tellDone } from './told.ts'
+import { mayHaveChanged, summarizeCalls } from './summary.ts'
 
 const { sql, empty } = Prisma
 
@@ -160,7 +160,7 @@ async function concludeTurn({ db }: UserContext, turn: EarlierTurn, { held }: Le
     await db.$executeRaw`DELETE FROM chat_turns WHERE ${own}`
     return undefined
   }
-  const response = `I was interrupted before I had answered this message. ${tellDone(calls)}`
+  const response = `I was interrupted before I had answered this message. ${summarizeCalls(calls)}`
   const reply: Reply = { response, engine: 'rules', calls, failure: null }
   await db.$executeRaw`UPDATE chat_turns SET reply = ${json(reply)}::jsonb WHERE ${own}`
   return reply

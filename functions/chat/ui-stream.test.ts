@@ -10,9 +10,9 @@ import { uiStream } from './ui-stream.ts'
 const start = { messageId: 'm', messageMetadata: {} }
 
 it('ends with its failure as a part, also when the answer throws', async () => {
-  const told = new Response(uiStream(start, async () => 'No milk today.', { keepAlive: 1_000, unreadMs: 1_000 }))
+  const told = new Response(uiStream(start, async () => 'No milk today.', { keepAliveMs: 1_000, unreadMs: 1_000 }))
   expect(await told.text()).toContain('{"type":"error","errorText":"No milk today."}')
-  const thrown = new Response(uiStream(start, () => Promise.reject(new Error('secret')), { keepAlive: 1_000, unreadMs: 1_000 }))
+  const thrown = new Response(uiStream(start, () => Promise.reject(new Error('secret')), { keepAliveMs: 1_000, unreadMs: 1_000 }))
   const text = await thrown.text()
   expect(text).toMatch(/"type":"error".*\n\ndata: {"type":"finish"}\n\ndata: \[DONE\]\n\n$/)
   expect(text).not.toContain('secret')
@@ -27,7 +27,7 @@ it('closes the connection of a client that does not read its answer', async () =
       for (let piece = 0; piece < 64; piece++) emit({ type: 'text', text: 'x'.repeat(1024 * 1024) })
       return undefined
     }
-    return c.body(uiStream(start, answer, { keepAlive: 1_000, unreadMs: 200 }))
+    return c.body(uiStream(start, answer, { keepAliveMs: 1_000, unreadMs: 200 }))
   })
   const serving = await serve(app as unknown as Parameters<typeof serve>[0], { port: 0, host: '127.0.0.1' })
   const socket = connect(serving.port, '127.0.0.1')

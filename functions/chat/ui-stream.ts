@@ -14,13 +14,13 @@ export const UI_STREAM_HEADERS = {
 
 type Start = { messageId: string; messageMetadata: Record<string, string> }
 
-type Timing = Pick<ChatLimits, 'keepAlive' | 'unreadMs'>
+type Timing = Pick<ChatLimits, 'keepAliveMs' | 'unreadMs'>
 
 /**
  * A body that shows what `answer` emits, as it does. `answer` resolves with the text of its failure, if it has one; an error that it throws
  * ends the stream with an error part. What the client has not read `unreadMs` after the end is dropped, and its connection closed.
  */
-export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, { keepAlive, unreadMs }: Timing) {
+export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, { keepAliveMs, unreadMs }: Timing) {
   const encoder = new TextEncoder()
   let timer: NodeJS.Timeout | undefined
   let open = true
@@ -34,7 +34,7 @@ export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | 
         if (open) controller.enqueue(encoder.encode(`${line}\n\n`))
       }
       const part = (value: Record<string, unknown>) => write(`data: ${JSON.stringify(value)}`)
-      timer = setInterval(() => write(': keep-alive'), keepAlive)
+      timer = setInterval(() => write(': keep-alive'), keepAliveMs)
       part({ type: 'start', ...start })
       const end = (errorText: string | undefined) => {
         if (errorText !== undefined) part({ type: 'error', errorText })

@@ -7,5 +7,5 @@ import { sweepLimits } from './sweep.ts'
 void main(process.env, (env) => {
   const deps = makeAppDeps(env)
   // A sweep may take its whole time; a moment more for what is under way at its end.
-  return { deps, app: eventsApp(deps), drain: sweepLimits.time + 15_000 }
+  return { deps, app: eventsApp(deps), drain: sweepLimits.timeMs + 15_000 }
 })

@@ -6,9 +6,9 @@ import type { AppDeps } from '../../shared/http/app.ts'
 /** Milliseconds. */
 export const sweepLimits = {
   /** Less than the minute between two ticks, with what is under way at its end. */
-  time: 40_000,
+  timeMs: 40_000,
   /** Events that were given up are kept for two weeks. */
-  keepDead: 14 * 24 * 60 * 60_000,
+  keepDeadMs: 14 * 24 * 60 * 60_000,
 }
 
 export const Swept = z
@@ -24,9 +24,9 @@ export const Swept = z
 export type Swept = z.output<typeof Swept>
 
 /** Safe to run any number of times at once. The log has what it found, for an operator's alerts. */
-export async function sweep({ db, delivery, log }: AppDeps, { time, keepDead } = sweepLimits): Promise<Swept> {
-  const { sent, failed } = (await delivery?.sweep(time)) ?? { sent: 0, failed: 0 }
-  const pruned = await pruneOutbox(db, keepDead)
+export async function sweep({ db, delivery, log }: AppDeps, { timeMs, keepDeadMs } = sweepLimits): Promise<Swept> {
+  const { sent, failed } = (await delivery?.sweep(timeMs)) ?? { sent: 0, failed: 0 }
+  const pruned = await pruneOutbox(db, keepDeadMs)
   const swept = { sink: delivery !== undefined, sent, failed, pruned, ...(await outboxHealth(db)) }
   log('info', 'sweep', { function: 'events', ...swept })
   return swept

@@ -13,12 +13,12 @@ import { databaseOptions, type Env, readEnv } from '../../shared/runtime/env.ts'
 import { jsonLog } from '../../shared/runtime/log.ts'
 import { assertFree, endWith, frontOf, onStop, serve } from '../../shared/runtime/serve.ts'
 import { authApp } from '../auth/app.ts'
-import { makeAuthDeps } from '../auth/deps.ts'
+import { createAuthDeps } from '../auth/deps.ts'
 import { chatApp } from '../chat/app.ts'
-import { makeChatDeps } from '../chat/deps.ts'
+import { createChatDeps } from '../chat/deps.ts'
 import { eventsApp } from '../events/app.ts'
 import { mcpApp } from '../mcp/app.ts'
-import { makeMcpDeps } from '../mcp/deps.ts'
+import { createMcpDeps } from '../mcp/deps.ts'
 import { todosApp } from '../todos/app.ts'
 import { usersApp } from '../users/app.ts'
 import { docsApp } from './docs.ts'
@@ -27,13 +27,13 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 /** Every function's app behind one `fetch`: each request goes to the function that a cluster's ingress would choose. */
 export function localApp(env: Env, deps: Deps) {
-  const auth = makeAuthDeps(env, deps)
-  const mcp = makeMcpDeps(env, deps)
+  const auth = createAuthDeps(env, deps)
+  const mcp = createMcpDeps(env, deps)
   const functions: AnyApp[] = [
     authApp(auth),
     usersApp(deps),
     todosApp(deps),
-    chatApp(makeChatDeps(env, deps)),
+    chatApp(createChatDeps(env, deps)),
     mcpApp(mcp),
     eventsApp(deps),
   ]

@@ -16,7 +16,7 @@ import { METADATA_PATH, pointToMetadata, ResourceMetadata, resourceMetadata } fr
 import { assertOrigin } from './origin.ts'
 import { assertHandshake, socketActor } from './socket-token.ts'
 import type { OpenSockets } from './sockets.ts'
-import { makeTickets, Ticket } from './tickets.ts'
+import { createTickets, Ticket } from './tickets.ts'
 
 export type McpDeps = AppDeps & {
   verifyToken: VerifyToken
@@ -85,13 +85,13 @@ const metadata = {
 
 export function mcpApp(deps: McpDeps) {
   const { db, clock, delivery, quotas, log, lanes, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
-  const inboxes = createInboxes(limits.userInbox)
-  const tickets = makeTickets(deps)
+  const inboxes = createInboxes(limits.userInboxBytes)
+  const tickets = createTickets(deps)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
     await next()
   })
-  const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: limits.payload }, deps)
+  const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: limits.payloadBytes }, deps)
   if (authorizationServer) app.use('/api/v1/mcp/*', pointToMetadata(publicUrl))
   return app
     .get('/api/v1/mcp', serves(socket, { status: 101 }), checkOrigin, async (c) => {

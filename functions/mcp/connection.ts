@@ -6,8 +6,8 @@ import type { UserContext } from '../../shared/core/operation.ts'
 import type { UserLanes } from '../../shared/http/user-lanes.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Inboxes } from './inbox.ts'
+import { legacyProtocol } from './legacy-protocol.ts'
 import type { SocketLimits } from './limits.ts'
-import { predecessorDialect } from './predecessor.ts'
 import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 import { PROTOCOL } from './socket-token.ts'
 import { type Admission, WebSocketServerTransport } from './socket-transport.ts'
@@ -42,7 +42,7 @@ export function connect(
       admission,
       authInfo: authInfoOf(ctx.actor),
       limits,
-      dialect: predecessorDialect,
+      legacyProtocol,
     })
     socket.on('data', (chunk) => transport.countReceived(chunk.length))
     sockets.add(userId, transport)
@@ -79,7 +79,7 @@ function serverFor(limits: SocketLimits): WebSocketServer {
       clientTracking: false,
       perMessageDeflate: false,
       autoPong: false,
-      maxPayload: limits.payload,
+      maxPayload: limits.payloadBytes,
       handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL,
     })
   servers.set(limits, server)

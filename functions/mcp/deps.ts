@@ -7,7 +7,7 @@ import type { McpDeps } from './app.ts'
 import { createSockets } from './sockets.ts'
 
 /** @throws EnvError */
-export function makeMcpDeps(env: Env, deps: Deps): McpDeps {
+export function createMcpDeps(env: Env, deps: Deps): McpDeps {
   const issuer = foreignIssuer(env)?.issuer
   return {
     ...deps,

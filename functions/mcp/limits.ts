@@ -5,18 +5,18 @@ const MiB = 1024 * 1024
 /** Bytes, unless the name says otherwise. */
 export const socketLimits = {
   /** One message, also in a POST. A larger one closes its socket with 1009. */
-  payload: MiB,
+  payloadBytes: MiB,
   /** Messages of one user, over all its sockets, that are not processed yet. More is not read from its sockets meanwhile. */
-  userInbox: 2 * MiB,
+  userInboxBytes: 2 * MiB,
   /** Answers that the client has not read; with more, it is closed with 1013. */
-  unread: 4 * MiB,
+  unreadBytes: 4 * MiB,
   /** Unreadable messages in a row, after which it is closed with 1008. */
-  faults: 10,
+  malformedInARow: 10,
   /** Between two pings. A client that gave no sign of life from one to the next is gone. */
   pingMs: 25_000,
   /** For running calls to end, once the connection is about to close. */
   leaveMs: 15_000,
   /** For the client to answer a close. */
-  farewellMs: 4_000,
+  closeTimeoutMs: 4_000,
 }
 export type SocketLimits = typeof socketLimits

@@ -21,8 +21,8 @@ import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import { inputSchemaOf, outputSchemaOf, type Tool, toolNamed, toolsFor, withModelDefaults } from '../../shared/todos/tools.ts'
 import { CallTool } from './messages.ts'
 import { registerPrompts } from './prompts.ts'
+import { renderFailure, renderText } from './render.ts'
 import { registerResources } from './resources.ts'
-import { failureInWords, inWords } from './words.ts'
 
 const INFO = { name: 'todo', title: 'Todos', version: VERSION }
 const INSTRUCTIONS = [
@@ -117,13 +117,13 @@ async function callTool(ctx: UserContext, log: Log, name: string, given: Record<
     if (!input.success) throw asInvalid(input.error)
     const output = await tool(ctx, input.data)
     log('info', 'call', { ...call, ms: took() })
-    return { content: [{ type: 'text', text: inWords(tool, output) }], structuredContent: output }
+    return { content: [{ type: 'text', text: renderText(tool, output) }], structuredContent: output }
   } catch (error) {
     const failure = asAppError(error)
     const fields = { ...call, ms: took(), failed: failure.kind }
     if (failure.kind === 'internal' || failure.kind === 'unavailable') log('error', 'call', { ...fields, ...errorFields(error) })
     else log('info', 'call', fields)
-    return { content: [{ type: 'text', text: failureInWords(failure, call.call_id) }], isError: true }
+    return { content: [{ type: 'text', text: renderFailure(failure, call.call_id) }], isError: true }
   }
 }
 
@@ -150,7 +150,7 @@ function guard(ctx: UserContext, log: Log): Guard {
       }
       if (failure.kind === 'not_found') throw new McpError(RESOURCE_NOT_FOUND, failure.message)
       if (failure.kind === 'invalid') throw new McpError(ErrorCode.InvalidParams, failure.message)
-      throw new McpError(ErrorCode.InternalError, failureInWords(failure, reference))
+      throw new McpError(ErrorCode.InternalError, renderFailure(failure, reference))
     }
   }
 }

@@ -18,12 +18,12 @@ import { parseMessage, type RpcError, readMessage } from './messages.ts'
 import { answerPings } from './pings.ts'
 import type { Connection } from './sockets.ts'
 
-type Say = (response: JSONRPCResponse) => object
+type Reply = (response: JSONRPCResponse) => object
 
-/** Reads a message of an older dialect: the request it stands for and the form of its answer, or the answer to a bad one. */
-export type Dialect = (
+/** Reads a message of an older legacyProtocol: the request it stands for and the form of its answer, or the answer to a bad one. */
+export type LegacyProtocol = (
   message: unknown,
-) => { type: 'request'; request: JSONRPCRequest; say: Say } | { type: 'invalid'; answer: object } | undefined
+) => { type: 'request'; request: JSONRPCRequest; reply: Reply } | { type: 'invalid'; answer: object } | undefined
 
 /** What a connection may take from the process, on behalf of its user. */
 export type Admission = {
@@ -35,12 +35,12 @@ export type Admission = {
   countHeld(bytes: number): void
 }
 
-export type SocketTransportOptions = { admission: Admission; authInfo?: AuthInfo; limits?: SocketLimits; dialect?: Dialect }
+export type SocketTransportOptions = { admission: Admission; authInfo?: AuthInfo; limits?: SocketLimits; legacyProtocol?: LegacyProtocol }
 
 /** A received message. */
 type Frame = { data: Buffer; isBinary: boolean }
 /** A request that has not ended. An answered one has not ended when its connection had to close first. */
-type Call = { state: 'waiting' | 'running' | 'answered'; say: Say; leaveLane: () => void; giveBack: () => void }
+type Call = { state: 'waiting' | 'running' | 'answered'; reply: Reply; leaveLane: () => void; giveBack: () => void }
 
 /** A server error (JSON-RPC 2.0, section 5.1): the request was not run and may be sent again. */
 const NOT_RUN = -32000
@@ -65,7 +65,7 @@ export class WebSocketServerTransport implements Transport, Connection {
   readonly #admission: Admission
   readonly #limits: SocketLimits
   readonly #extra: MessageExtraInfo
-  readonly #dialect: Dialect | undefined
+  readonly #legacyProtocol: LegacyProtocol | undefined
   readonly #pinging: NodeJS.Timeout
   /** Aborts what waits for its turn. */
   readonly #stop = new AbortController()
@@ -80,7 +80,7 @@ export class WebSocketServerTransport implements Transport, Connection {
   #code: number | undefined
   #started = false
   #gone = false
-  #faults = 0
+  #malformedInARow = 0
   #alive = true
   #heldBytes = 0
   /** Nothing is held, and so counted, any more. */
@@ -91,11 +91,11 @@ export class WebSocketServerTransport implements Transport, Connection {
   #completed = false
 
   /** Listens at once, because frames may follow the handshake in the same packet, and hands on nothing before `start`. */
-  constructor(socket: WebSocket, { admission, authInfo, limits = socketLimits, dialect }: SocketTransportOptions) {
+  constructor(socket: WebSocket, { admission, authInfo, limits = socketLimits, legacyProtocol }: SocketTransportOptions) {
     this.#socket = socket
     this.#admission = admission
     this.#limits = limits
-    this.#dialect = dialect
+    this.#legacyProtocol = legacyProtocol
     this.#extra = authInfo ? { authInfo } : {}
     socket.on('message', (data, isBinary) => {
       this.#alive = true
@@ -162,7 +162,7 @@ export class WebSocketServerTransport implements Transport, Connection {
       if (call.state === 'answered') continue
       const error = call.state === 'waiting' ? CLOSING : OUTCOME_UNKNOWN
       call.state = 'answered'
-      this.#tell(call.say({ jsonrpc: '2.0', id, error }))
+      this.#tell(call.reply({ jsonrpc: '2.0', id, error }))
     }
     this.#socket.close(code, reason)
     this.#stop.abort()
@@ -170,7 +170,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     // The client's answer to the close has to be read.
     this.#socket.resume()
     clearTimeout(this.#deadline)
-    this.#deadline = setTimeout(() => this.terminate(), this.#limits.farewellMs)
+    this.#deadline = setTimeout(() => this.terminate(), this.#limits.closeTimeoutMs)
   }
 
   terminate(): void {
@@ -241,32 +241,32 @@ export class WebSocketServerTransport implements Transport, Connection {
       return
     }
     const parsed = parseMessage(data)
-    const older = parsed.type === 'value' ? this.#dialect?.(parsed.value) : undefined
-    const incoming = older ?? { ...readMessage(parsed), say: (response: JSONRPCResponse): object => response }
+    const older = parsed.type === 'value' ? this.#legacyProtocol?.(parsed.value) : undefined
+    const incoming = older ?? { ...readMessage(parsed), reply: (response: JSONRPCResponse): object => response }
     // A message without a readable id is a fault, because its sender cannot learn from the answer which one it was.
-    const isFault = incoming.type === 'invalid' && 'id' in incoming && incoming.id === null
-    this.#faults = isFault ? this.#faults + 1 : 0
+    const isMalformed = incoming.type === 'invalid' && 'id' in incoming && incoming.id === null
+    this.#malformedInARow = isMalformed ? this.#malformedInARow + 1 : 0
     if (incoming.type === 'request') {
-      this.#admit(incoming.request, incoming.say, giveBack)
+      this.#admit(incoming.request, incoming.reply, giveBack)
       return
     }
     giveBack()
     if (incoming.type === 'message') this.onmessage?.(incoming.message, this.#extra)
     else this.#tell('answer' in incoming ? incoming.answer : { jsonrpc: '2.0', id: incoming.id, error: incoming.error })
-    if (this.#faults >= this.#limits.faults) this.hangUp(1008, 'too many unreadable messages')
+    if (this.#malformedInARow >= this.#limits.malformedInARow) this.hangUp(1008, 'too many unreadable messages')
   }
 
   /** Runs a request when its turn comes, or answers why not. */
-  #admit(request: JSONRPCRequest, say: Say, giveBack: () => void): void {
+  #admit(request: JSONRPCRequest, reply: Reply, giveBack: () => void): void {
     const { id } = request
     const isTwice = this.#calls.has(id)
     if (isTwice || this.#leaving) {
       giveBack()
       const error = isTwice ? { code: ErrorCode.InvalidRequest, message: 'A request with this id is still running.' } : CLOSING
-      this.#tell(say({ jsonrpc: '2.0', id, error }))
+      this.#tell(reply({ jsonrpc: '2.0', id, error }))
       return
     }
-    const call: Call = { state: 'waiting', say, leaveLane: () => {}, giveBack }
+    const call: Call = { state: 'waiting', reply, leaveLane: () => {}, giveBack }
     this.#calls.set(id, call)
     this.#run(request, call).catch((error) => this.onerror?.(error))
   }
@@ -288,7 +288,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     const isAnswered = call.state === 'answered'
     this.#calls.delete(id)
     try {
-      return isAnswered || this.#gone ? undefined : this.#write(call.say(response))
+      return isAnswered || this.#gone ? undefined : this.#write(call.reply(response))
     } finally {
       // Not before the answer is on its way: the room may let in a message that closes the connection.
       call.leaveLane()
@@ -335,7 +335,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     this.#unreadBytes += bytes.length
     this.#count(bytes.length)
     // After this answer, so that no call that has run goes without one.
-    if (unreadBefore > this.#limits.unread) this.hangUp(1013, 'answers are not being read')
+    if (unreadBefore > this.#limits.unreadBytes) this.hangUp(1013, 'answers are not being read')
     return promise
   }
 

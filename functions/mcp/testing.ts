@@ -11,7 +11,7 @@ import { contextOf, SECRET, type TestUser, testDeps } from '../../shared/testing
 import { createTodo, getTodo } from '../../shared/todos/todos.ts'
 import { holdTodo } from '../_e2e/slow.ts'
 import { mcpApp } from './app.ts'
-import { makeMcpDeps } from './deps.ts'
+import { createMcpDeps } from './deps.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 
 export type McpWorld = Awaited<ReturnType<typeof startMcp>>
@@ -19,7 +19,7 @@ export type McpWorld = Awaited<ReturnType<typeof startMcp>>
 /** The function on a free port of this machine, ended after the file's tests. */
 export async function startMcp(environment: Record<string, string> = {}, limits: Partial<SocketLimits> = {}) {
   const world = testDeps(environment)
-  const deps = { ...makeMcpDeps(world.env, world.deps), limits: { ...socketLimits, ...limits } }
+  const deps = { ...createMcpDeps(world.env, world.deps), limits: { ...socketLimits, ...limits } }
   const app = mcpApp(deps)
   const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets: deps.sockets })
   const stop = async () => {

@@ -27,10 +27,10 @@ const StoredActor = z.object({
   readOnly: z.boolean(),
 })
 
-export type Tickets = ReturnType<typeof makeTickets>
+export type Tickets = ReturnType<typeof createTickets>
 
 /** `ticketRate` bounds the tickets that a user can get, and so, by their lifetime, those that wait to be used. */
-export function makeTickets({ db, clock, ticketRate }: { db: Db; clock: () => Date; ticketRate: UserRate }) {
+export function createTickets({ db, clock, ticketRate }: { db: Db; clock: () => Date; ticketRate: UserRate }) {
   return {
     /** @throws AppError `throttled` */
     async issue(actor: Actor): Promise<z.output<typeof Ticket>> {

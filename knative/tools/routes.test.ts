@@ -5,11 +5,11 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { authApp } from '../../functions/auth/app.ts'
-import { makeAuthDeps } from '../../functions/auth/deps.ts'
+import { createAuthDeps } from '../../functions/auth/deps.ts'
 import { chatApp } from '../../functions/chat/app.ts'
-import { makeChatDeps } from '../../functions/chat/deps.ts'
+import { createChatDeps } from '../../functions/chat/deps.ts'
 import { mcpApp } from '../../functions/mcp/app.ts'
-import { makeMcpDeps } from '../../functions/mcp/deps.ts'
+import { createMcpDeps } from '../../functions/mcp/deps.ts'
 import { todosApp } from '../../functions/todos/app.ts'
 import { usersApp } from '../../functions/users/app.ts'
 import type { AnyApp } from '../../shared/http/app.ts'
@@ -20,9 +20,9 @@ const { deps, env } = testDeps()
 afterAll(() => deps.db.$disconnect())
 
 const APPS: Record<string, AnyApp> = {
-  auth: authApp(makeAuthDeps(env, deps)),
-  chat: chatApp(makeChatDeps(env, deps)),
-  mcp: mcpApp(makeMcpDeps(env, deps)),
+  auth: authApp(createAuthDeps(env, deps)),
+  chat: chatApp(createChatDeps(env, deps)),
+  mcp: mcpApp(createMcpDeps(env, deps)),
   todos: todosApp(deps),
   users: usersApp(deps),
 }

@@ -5,7 +5,7 @@ import { chatLimits } from '../../functions/chat/limits.ts'
 const SILENT = new Set(['user_id', 'created_at', 'updated_at'])
 
 /** The value without silent and empty fields; one that is still too long becomes the beginning of its JSON. */
-export function brief(value: unknown, limit = chatLimits.result): unknown {
+export function brief(value: unknown, limit = chatLimits.resultChars): unknown {
   const short = withoutEmpty(value)
   const text = JSON.stringify(short) ?? 'null'
   return text.length <= limit ? short : `${text.slice(0, limit)} … (cut here: ask for less at a time, with a filter or a limit)`

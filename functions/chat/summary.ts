@@ -43,18 +43,18 @@ export function todosIn(result: unknown): Todo[] {
  * Sentences such as `Done: added “Milk”; deleted “Bread”, “Eggs”. I may have added “Tea”: …`, or that nothing was changed.
  * `known` has titles by id that the results do not tell.
  */
-export function tellDone(calls: readonly StoredCall[], known: ReadonlyMap<string, string> = new Map()): string {
+export function summarizeCalls(calls: readonly StoredCall[], known: ReadonlyMap<string, string> = new Map()): string {
   const titles = new Map([...known, ...titlesIn(calls)])
   const done = phrasesOf(
     calls.filter(({ is_error, settled }) => settled && !is_error),
     titles,
   )
-  const sentences = [...(done ? [`Done: ${done}.`] : []), ...tellUnknown(calls, titles)]
+  const sentences = [...(done ? [`Done: ${done}.`] : []), ...summarizeUnknown(calls, titles)]
   return sentences.length > 0 ? sentences.join(' ') : 'Nothing was changed.'
 }
 
 /** A sentence about the calls that may have been done, if there are any. */
-export function tellUnknown(calls: readonly StoredCall[], titles: ReadonlyMap<string, string> = new Map()): string[] {
+export function summarizeUnknown(calls: readonly StoredCall[], titles: ReadonlyMap<string, string> = new Map()): string[] {
   const unknown = phrasesOf(calls.filter(isUnknown), titles)
   return unknown ? [`I may have ${unknown}: I was interrupted before that was confirmed. Look before you try again.`] : []
 }
@@ -82,7 +82,7 @@ function phrasesOf(calls: readonly StoredCall[], titles: ReadonlyMap<string, str
 }
 
 /** What did not work, and why, in words; empty when all of it did. `of` is how many calls were to run. */
-export function tellUndone(calls: readonly StoredCall[], of: number): string[] {
+export function summarizeUndone(calls: readonly StoredCall[], of: number): string[] {
   const failed = calls.filter((call) => call.is_error && !isUnknown(call))
   const reasons = [...new Set(failed.map(({ result }) => reasonOf(result)))].slice(0, REASONS)
   const left = of - calls.length

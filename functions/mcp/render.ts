@@ -7,17 +7,17 @@ import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 import type { Tool } from '../../shared/todos/tools.ts'
 
 /** A tool's result for a client that shows its model no structured content: enough to go on with. */
-export function inWords({ spec }: Tool, output: unknown): string {
-  if (spec.output === (Todo as z.ZodObject)) return todoInWords(Todo.parse(output))
-  if (spec.output === (TodoPage as z.ZodObject)) return pageInWords(TodoPage.parse(output))
+export function renderText({ spec }: Tool, output: unknown): string {
+  if (spec.output === (Todo as z.ZodObject)) return renderTodo(Todo.parse(output))
+  if (spec.output === (TodoPage as z.ZodObject)) return renderPage(TodoPage.parse(output))
   return inJson(output)
 }
 
-export function todoInWords(todo: Todo): string {
+export function renderTodo(todo: Todo): string {
   return todo.description === null ? lineOf(todo) : `${lineOf(todo)}\n  description: ${inJson(todo.description)}`
 }
 
-export function pageInWords({ todos, next_cursor }: z.output<typeof TodoPage>): string {
+export function renderPage({ todos, next_cursor }: z.output<typeof TodoPage>): string {
   const lines = todos.length === 0 ? ['No todos.'] : todos.map(lineOf)
   return [...lines, ...(next_cursor === null ? [] : [`There are more: call again with the same arguments and cursor=${next_cursor}`])].join(
     '\n',
@@ -34,7 +34,7 @@ function lineOf({ id, title, completed, priority, tags, due_date, due_time, time
 }
 
 /** A failure, and what to try next. `reference` is where the log has it. */
-export function failureInWords({ kind, message, issues = [], retryAfter }: AppError, reference: string): string {
+export function renderFailure({ kind, message, issues = [], retryAfter }: AppError, reference: string): string {
   switch (kind) {
     case 'invalid':
     case 'malformed':

@@ -1,10 +1,10 @@
 // Which calls end todos, by deleting or completing them, and how many one request may end before its user has to say yes.
 
 /** More todos than this, and the request needs a confirmation (functions/chat/confirmations.ts). */
-export const UNCONFIRMED_ENDINGS = 3
+export const MAX_UNCONFIRMED = 3
 
 /** The ids of the todos that a call would delete or complete; `input` has been parsed by the tool's schema. */
-export function endedBy(tool: string, input: Record<string, unknown>): string[] {
+export function todosEndedBy(tool: string, input: Record<string, unknown>): string[] {
   switch (tool) {
     case 'delete_task':
       return idsIn(input)
