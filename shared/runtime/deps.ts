@@ -6,12 +6,12 @@ import type { AppDeps } from '../http/app.ts'
 import { createUserLanes } from '../http/user-lanes.ts'
 import { makeTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
 import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
-import { createErrorLog, errorFields, jsonLog, type Log } from './log.ts'
+import { createErrorLog, createLog, errorFields, type Log } from './log.ts'
 
 export type Deps = AppDeps & { verifyToken: VerifyToken }
 
 /** What every function needs. Opens no connection yet. @throws StartupError when the database URL may not be used */
-export function makeAppDeps(env: Env, log: Log = jsonLog): AppDeps {
+export function makeAppDeps(env: Env, log: Log = createLog({ level: env.LOG_LEVEL })): AppDeps {
   const db = createDb(databaseOptions(env), createErrorLog(log, 'database connection lost'))
   return {
     db,

@@ -1,13 +1,32 @@
-// One JSON line a request, on standard output. No token, password, query string or text of a user is ever in it.
-export type LogFields = Record<string, string | number | boolean | null | undefined>
-export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: LogFields) => void
+// The log: one JSON object a line, on standard output. It holds no token, password, query string or text of a user.
+
+/** From the most severe to the least. */
+export const LOG_LEVELS = ['error', 'warn', 'info'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** The key of the error that the fields describe. JSON leaves it out, so only a local log shows the whole error. */
+export const ERROR = Symbol('error')
+export type LogFields = Record<string, string | number | boolean | null | undefined> & { readonly [ERROR]?: unknown }
+export type Log = (level: LogLevel, message: string, fields?: LogFields) => void
 
 export const jsonLog: Log = (level, message, fields) => {
   process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`)
 }
 
-/** What an operator needs of an error. Prisma's messages hold SQL and values, so of those only the codes and the place. */
+/** A log that drops every line less severe than `level`. `write` gets the others. */
+export function createLog({ level: least, write = jsonLog }: { level: LogLevel; write?: Log }): Log {
+  const logged: readonly LogLevel[] = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(least) + 1)
+  return (level, message, fields) => {
+    if (logged.includes(level)) write(level, message, fields)
+  }
+}
+
+/** The fields that an operator needs of an error. Prisma's messages hold SQL and values: of those errors, only codes and stack frames. */
 export function errorFields(error: unknown): LogFields {
+  return { ...describe(error), [ERROR]: error }
+}
+
+function describe(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: typeof error }
   const { name, message, stack, cause } = error
   const code = 'code' in error ? String(error.code) : undefined
@@ -29,11 +48,10 @@ export function errorFields(error: unknown): LogFields {
 }
 
 function causeFields(cause: Error): LogFields {
-  const { error, error_code, sql_state } = errorFields(cause)
+  const { error, error_code, sql_state } = describe(cause)
   return { cause: error, cause_code: error_code, cause_sql_state: sql_state }
 }
 
-/** One line a kind of error in this time; milliseconds. */
 const REPEAT_MS = 10_000
 
 /**
