@@ -1,4 +1,4 @@
-// What only this function needs: it alone hashes passwords, signs tokens and counts attempts.
+// The dependencies of auth alone: only it hashes passwords, signs tokens and counts attempts.
 
 import { createClientAddress } from '../../shared/http/client-address.ts'
 import { makeTokenIssuer, signingSecret } from '../../shared/identity/tokens.ts'

@@ -1,9 +1,9 @@
-// Which calls end todos, by deleting or completing them, and how many one request may end before its user has to say yes.
+// The confirmation policy: calls that delete or complete todos need a confirmation above a limit.
 
-/** More todos than this, and the request needs a confirmation (functions/chat/confirmations.ts). */
+/** A request that would delete or complete more todos needs a confirmation (see confirmations.ts). */
 export const MAX_UNCONFIRMED = 3
 
-/** The ids of the todos that a call would delete or complete; `input` has been parsed by the tool's schema. */
+/** The ids of the todos that a call would delete or complete. `input` is the output of the tool's schema. */
 export function todosEndedBy(tool: string, input: Record<string, unknown>): string[] {
   switch (tool) {
     case 'delete_task':

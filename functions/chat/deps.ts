@@ -1,4 +1,4 @@
-// What only this function needs: the model, if there is one, its budget, and confirmations.
+// The dependencies of chat alone: the model (if configured), its token budget, and confirmations.
 
 import { createUserRate } from '../../shared/accounts/user-rates.ts'
 import { makeTokenBudget } from '../../shared/conversations/usage.ts'

@@ -1,5 +1,5 @@
-// The beginning and the end of a turn: where a message goes, that its conversation takes one message at a time, and that a message with a
-// client's id is answered once. The conversation's lease makes retries wait; a unique key in `chat_turns` decides between two at once.
+// Opens and ends a turn. A lease makes a conversation take one message at a time. A message with a client's id is answered once: retries
+// wait for the lease, and a unique key in `chat_turns` decides between two concurrent requests.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { instant, Prisma } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
@@ -31,11 +31,13 @@ import { mayHaveChanged, summarizeCalls } from './summary.ts'
 
 const { sql, empty } = Prisma
 
-/** Milliseconds without a message after which a message without a conversation id begins another conversation. */
-const IMPLICIT_MS = 30 * 60_000
-const TITLE_LENGTH = 80
+const turnLimits = {
+  /** After this time without a message, one without a conversation id begins a new conversation. */
+  implicitMs: 30 * 60_000,
+  titleChars: 80,
+}
 
-/** Where a message goes: `implicit` continues the user's conversation of messages without an id, or begins it. */
+/** The conversation of a message. `implicit`: the user's latest one that began without an id, or a new one. */
 export type Place = { type: 'given'; id: string } | { type: 'new' } | { type: 'implicit' }
 export type Question = {
   message: string
@@ -50,7 +52,7 @@ const Reply = z.object({
   response: z.string(),
   engine: Engine,
   calls: z.array(StoredCall),
-  /** Why the answer is incomplete. */
+  /** The reason for an incomplete answer. */
   failure: z.string().nullable(),
 })
 
@@ -61,7 +63,7 @@ export type OpenTurn = {
   /** The messages before this one, oldest first. */
   past: readonly PastMessage[]
   /**
-   * Writes the answer's last message and gives the conversation back. Without `reply` the message counts as not answered: a retry runs.
+   * Stores the final message and releases the conversation. Without `reply` the message counts as unanswered: a retry runs.
    * @throws AppError `conflict` when the lease is lost
    */
   end(entry: Entry, reply: Reply | undefined): Promise<void>
@@ -72,8 +74,8 @@ type Deps = { log: Log; limits: ChatLimits }
 type Opening = { deps: Deps; ctx: UserContext; question: Question; deadline: Deadline }
 
 /**
- * Opens a turn once no other request writes to its conversation, or finds that the message was answered already.
- * @throws AppError `not_found` for another user's conversation; `conflict` for one that stays busy, or a message id of another message;
+ * Opens a turn once no other request holds its conversation, or returns the stored answer of the same message.
+ * @throws AppError `not_found` for another user's conversation; `conflict` for a busy one, or for the message id of another message;
  * `unavailable` when the deadline passes
  */
 export async function openTurn(deps: Deps, ctx: UserContext, question: Question, deadline: Deadline): Promise<Turn> {
@@ -82,7 +84,7 @@ export async function openTurn(deps: Deps, ctx: UserContext, question: Question,
     return await until(deadline.giveUp, opening)
   } catch (error) {
     if (!deadline.giveUp.aborted) throw error
-    // A turn that opens too late has no request any more.
+    // The request has ended: close a turn that opens too late.
     opening.then((turn) => (turn.type === 'open' ? turn.journal.close() : undefined)).catch(() => {})
     throw outOfTime(deadline.giveUp)
   }
@@ -100,7 +102,7 @@ async function open(opening: Opening): Promise<Turn> {
     try {
       return await begin(opening)
     } catch (error) {
-      // The same message arrived twice at once, and the other request was first.
+      // A concurrent request with the same message was first.
       if (constraintOf(error) !== 'chat_turns_pkey') throw error
       await pause(deadline)
     }
@@ -126,7 +128,7 @@ function refuseAnother({ content, conversation_id }: EarlierTurn, { message, pla
     throw new AppError('conflict', 'This message_id was used in another conversation.')
 }
 
-/** Waits for an earlier request with the same message. Returns its answer; undefined when it changed nothing and the message may run. */
+/** Waits for an earlier request with the same message. Returns its answer; undefined when it changed nothing, so the message may run. */
 async function settle({ deps, ctx, question, deadline }: Opening, earlier: EarlierTurn): Promise<Reply | undefined> {
   const leaseId = uuidv7()
   for (;;) {
@@ -138,7 +140,7 @@ async function settle({ deps, ctx, question, deadline }: Opening, earlier: Earli
   }
   const lease = keepLease(ctx, deps.log, earlier.conversation_id, leaseId)
   try {
-    // The lease shuts the earlier request out: what it has not written by now, it never will.
+    // Holding the lease fences the earlier request off: it can write no more.
     const turn = await findTurn(ctx, question.messageId)
     return turn && !turn.reply ? await concludeTurn(ctx, turn, lease) : turn?.reply
   } finally {
@@ -146,7 +148,7 @@ async function settle({ deps, ctx, question, deadline }: Opening, earlier: Earli
   }
 }
 
-/** Answers for a request that crashed, or could not store its answer: with what its rows say of it. */
+/** Answers for a request that crashed or could not store its answer, from its rows. */
 async function concludeTurn({ db }: UserContext, turn: EarlierTurn, { held }: Lease): Promise<Reply | undefined> {
   const rows = await db.$queryRaw<{ tool_calls: Prisma.JsonValue }[]>`
     SELECT tool_calls FROM messages WHERE conversation_id = ${turn.conversation_id}::uuid AND position > ${turn.position}
@@ -166,7 +168,7 @@ async function concludeTurn({ db }: UserContext, turn: EarlierTurn, { held }: Le
   return reply
 }
 
-/** Calls run one after the other, each result is stored before the next: of those without a result only the first can have run. */
+/** Calls run one at a time and each result is stored before the next call: of the calls without a result only the first can have run. */
 function interrupted(calls: readonly StoredCall[]): StoredCall[] {
   const first = calls.findIndex(({ settled }) => !settled)
   return calls.map((call, index) => {
@@ -180,7 +182,7 @@ async function begin(opening: Opening): Promise<OpenTurn> {
   const { deps, ctx, question } = opening
   const ids: Ids = { lease: uuidv7(), question: uuidv7() }
   const { conversationId, past } = await enter(opening, ids).catch(async (error) => {
-    // A lease that may be held for this request, which ends here, would make the next message wait.
+    // Release a lease that this request may hold, or the next message would wait for it to expire.
     if (!(error instanceof AppError)) await releaseLease(ctx, deps.log, ids.lease)
     throw error
   })
@@ -197,7 +199,7 @@ async function begin(opening: Opening): Promise<OpenTurn> {
 type Ids = { lease: string; question: string }
 type Entered = Pick<OpenTurn, 'conversationId' | 'past'>
 
-/** Takes the conversation or begins it, and adds the user's message. */
+/** Takes the lease of the conversation or creates it, and adds the user's message. */
 async function enter(opening: Opening, ids: Ids): Promise<Entered> {
   const { ctx, question, deadline } = opening
   const { place } = question
@@ -235,7 +237,7 @@ async function enterNew({ ctx, question }: Opening, ids: Ids): Promise<Entered> 
   return { conversationId, past: [] }
 }
 
-/** Undefined when another request has begun the user's implicit conversation meanwhile. */
+/** Undefined when a concurrent request has begun the user's implicit conversation. */
 async function enterImplicit({ ctx, question }: Opening, ids: Ids): Promise<Entered | undefined> {
   const { db, actor } = ctx
   await db.$executeRaw`
@@ -244,16 +246,16 @@ async function enterImplicit({ ctx, question }: Opening, ids: Ids): Promise<Ente
   return conversationId === undefined ? undefined : { conversationId, past: [] }
 }
 
-const implicitSince = ({ clock }: UserContext) => instant(new Date(clock().getTime() - IMPLICIT_MS))
+const implicitSince = ({ clock }: UserContext) => instant(new Date(clock().getTime() - turnLimits.implicitMs))
 
-/** Begins a conversation with the user's message. @throws AppError `throttled` when the user has too many conversations */
+/** Creates a conversation with the user's message. @throws AppError `throttled` when the user has too many conversations */
 const beginConversation = (ctx: UserContext, question: Question, ids: Ids, implicit: boolean) =>
   holdingTo(ctx, 'conversations', () => ask(ctx, question, ids, creation(ctx, question, ids, implicit)))
 
 function creation(ctx: UserContext, { message }: Question, ids: Ids, implicit: boolean): Prisma.Sql {
   const { actor, clock } = ctx
   const now = instant(clock())
-  const title = [...(message.split('\n')[0] ?? '')].slice(0, TITLE_LENGTH).join('')
+  const title = [...(message.split('\n')[0] ?? '')].slice(0, turnLimits.titleChars).join('')
   return sql`
     INSERT INTO conversations (id, user_id, title, created_at, updated_at, lease_id, lease_until, implicit)
     SELECT ${uuidv7()}::uuid, ${actor.userId}, ${title}, ${now}, ${now}, ${ids.lease}::uuid, ${leaseEnd}, ${implicit}::boolean
@@ -261,7 +263,7 @@ function creation(ctx: UserContext, { message }: Question, ids: Ids, implicit: b
     ON CONFLICT (user_id) WHERE implicit DO NOTHING RETURNING id`
 }
 
-/** Adds the user's message to the conversation that `owned` writes and returns, and notes its client's id. Returns the conversation's id. */
+/** Adds the user's message to the conversation that `owned` returns, and records its client's id. Returns the conversation's id. */
 async function ask({ db, actor, clock }: UserContext, { message, messageId }: Question, ids: Ids, owned: Prisma.Sql) {
   const turn = sql`, turn AS (
     INSERT INTO chat_turns (user_id, message_id, question_id) SELECT ${actor.userId}, ${messageId ?? ''}, asked.id FROM asked
@@ -274,7 +276,7 @@ async function ask({ db, actor, clock }: UserContext, { message, messageId }: Qu
   return row?.conversation_id
 }
 
-/** Waits for a conversation and takes it. Undefined when `wanted` selects none. @throws AppError `conflict` when it stays busy */
+/** Waits for a conversation's lease and takes it. Undefined when `wanted` selects none. @throws AppError `conflict` when it stays busy */
 async function take(ctx: UserContext, wanted: Prisma.Sql, leaseId: string, deadline: Deadline): Promise<string | undefined> {
   for (let waited = 0; waited < leaseLimits.patienceMs; waited += leaseLimits.pollMs) {
     const row = await tryTake(ctx, wanted, leaseId)
@@ -292,7 +294,7 @@ async function pause({ stop }: Deadline): Promise<void> {
 
 const busy = () => new AppError('conflict', 'This conversation is still busy with an earlier message. Please try again.', { retryAfter: 5 })
 
-/** Part of a statement, beside `owned`: stores the reply of a turn, or withdraws the turn, so that a retry runs. */
+/** A common table expression beside `owned`: stores the reply of a turn, or deletes the turn, so that a retry runs. */
 function concluding(questionId: string, reply: Reply | undefined, { replyBytes }: ChatLimits): Prisma.Sql {
   const turn = sql`question_id = ${questionId}::uuid`
   if (!reply) return sql`, turn AS (DELETE FROM chat_turns USING owned WHERE ${turn})`

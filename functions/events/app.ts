@@ -1,4 +1,4 @@
-// What Knative Eventing calls once a minute, and where the events of the whole API are described.
+// The sweep that a Knative PingSource calls once a minute, and the description of all events of the API.
 import { type AppDeps, createApp } from '../../shared/http/app.ts'
 import { serves } from '../../shared/openapi/route.ts'
 import { todoEvents } from '../../shared/todos/events.ts'
@@ -9,13 +9,13 @@ export type EventsApp = ReturnType<typeof eventsApp>
 
 const operation = {
   name: 'sweep',
-  summary: 'Deliver the events that wait (for a PingSource).',
+  summary: 'Deliver pending events (called by a PingSource).',
   description: 'Takes a CloudEvent of the type `dev.knative.sources.ping`, in binary or structured mode.',
   output: Swept,
 }
 
 export function eventsApp(deps: AppDeps) {
-  const about = 'What changes tell the world, and the sweep that delivers what was left over.'
+  const about = 'Events about todos, and the sweep that delivers pending ones.'
   return createApp({ name: 'events', about, maxBody: 64 * 1024, tells: todoEvents }, deps).post('/', serves(operation), tick(), async (c) =>
     c.json(await sweep(deps)),
   )
