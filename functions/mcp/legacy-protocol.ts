@@ -1,5 +1,5 @@
-// The protocol of this API's predecessor, which its clients still speak on the socket: `{method: "call/<tool>", params, id}` without
-// `jsonrpc`, answered as `{id, result}` or `{id, error}`. It took the user's id from `params`; here the token alone names the user.
+// The protocol of this API's predecessor, for its existing clients on the socket: `{method: "call/<tool>", params, id}` without `jsonrpc`,
+// answered as `{id, result}` or `{id, error}`. It took the user's id from `params`; here only the token identifies the user.
 import { randomUUID } from 'node:crypto'
 import {
   type CallToolResult,
@@ -31,7 +31,7 @@ export const legacyProtocol: LegacyProtocol = (message) => {
   const { user_id: _, ...args } = params
   return {
     type: 'request',
-    // An id of our own: the caller's may be missing, or equal that of a JSON-RPC request.
+    // A fresh id: the client's may be missing, or equal that of a JSON-RPC request.
     request: {
       jsonrpc: '2.0',
       id: `legacy-${randomUUID()}`,

@@ -1,4 +1,4 @@
-// What this function's tests are made of: the real app on a real port, a socket that speaks in raw frames, the SDK's own client.
+// Helpers for the tests of MCP: the real app on a real port, a socket with raw frames, and the SDK's client.
 import { once } from 'node:events'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
@@ -38,7 +38,7 @@ export type Frame = {
   error?: { code: number; message: string; data?: unknown }
 }
 
-/** A plain WebSocket client. `next` is the next frame that came or comes, `closed` how it ended. */
+/** A plain WebSocket client. `next` resolves with the next frame, `closed` with the close code and reason. */
 export function openSocket(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
   const socket = new WebSocket(url, protocols, options)
   const frames: Frame[] = []
@@ -71,7 +71,7 @@ export function openSocket(url: string, options: ClientOptions = {}, protocols: 
   }
 }
 
-/** Gives a user 500 todos, so that `listAll` is answered with 0.7 MB. */
+/** Creates 500 todos for a user, so that the answer to `listAll` has 0.7 MB. */
 export async function addLargeTodos({ deps }: Pick<McpWorld, 'deps'>, { id }: Pick<TestUser, 'id'>): Promise<void> {
   await deps.db.$executeRaw`
     INSERT INTO todos (id, user_id, title, description)
@@ -100,7 +100,7 @@ export const listAll = (id: number) => ({
   params: { name: 'list_tasks', arguments: { limit: 500 } },
 })
 
-/** How a handshake that is refused is answered. */
+/** The response to a rejected handshake. */
 export async function refused(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
   const socket = new WebSocket(url, protocols, options)
   socket.on('error', () => {})
@@ -110,7 +110,7 @@ export async function refused(url: string, options: ClientOptions = {}, protocol
   return { status: response.statusCode, headers: response.headers, body: body.startsWith('{') ? JSON.parse(body) : body }
 }
 
-/** A token for a user, like the real ones but for what is asked for. */
+/** A token for a user, with another scope or lifetime if given. */
 export function tokenFor(user: Pick<TestUser, 'id' | 'email'>, { scope, seconds = 600 }: { scope?: string; seconds?: number } = {}) {
   const now = Date.now() / 1000
   return new SignJWT({ email: user.email, ...(scope ? { scope } : {}) })

@@ -1,5 +1,5 @@
-// Tickets for clients that can send nothing but a URL: good for one socket within half a minute, in PostgreSQL so that any replica
-// honours what another gave out. An access token never stands in a URL; a ticket that leaks from a log is spent already.
+// Tickets for clients that can set only a URL: each opens one socket within 30 seconds. They are in PostgreSQL, so that any replica accepts
+// them. A URL must not hold an access token, because URLs leak into logs; a leaked ticket is already used.
 import { createHash, randomBytes } from 'node:crypto'
 import { type Db, instant } from '@todo/prisma'
 import { z } from 'zod'
@@ -7,17 +7,16 @@ import type { UserRate } from '../../shared/accounts/user-rates.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import type { Actor } from '../../shared/core/operation.ts'
 
-/** Seconds. */
-const LIFETIME = 30
+const LIFETIME_SECONDS = 30
 
 export const Ticket = z
   .strictObject({
     ticket: z.string().describe('Opens one WebSocket: append `?ticket=<ticket>` to its URL'),
     expires_in: z.int().describe('Seconds'),
   })
-  .meta({ id: 'McpTicket', example: { ticket: 'q1FZ0lSxU0Qd2m9nL3vQm8u2cF4tB6yH7kJ1aR5eW0c', expires_in: LIFETIME } })
+  .meta({ id: 'McpTicket', example: { ticket: 'q1FZ0lSxU0Qd2m9nL3vQm8u2cF4tB6yH7kJ1aR5eW0c', expires_in: LIFETIME_SECONDS } })
 
-/** An actor as the table keeps it. */
+/** An actor as stored in the table. */
 const StoredActor = z.object({
   userId: z.string(),
   issuer: z.string().nullable(),
@@ -29,7 +28,7 @@ const StoredActor = z.object({
 
 export type Tickets = ReturnType<typeof createTickets>
 
-/** `ticketRate` bounds the tickets that a user can get, and so, by their lifetime, those that wait to be used. */
+/** `ticketRate` limits the tickets of a user, and with their lifetime the number of unused ones. */
 export function createTickets({ db, clock, ticketRate }: { db: Db; clock: () => Date; ticketRate: UserRate }) {
   return {
     /** @throws AppError `throttled` */
@@ -37,21 +36,21 @@ export function createTickets({ db, clock, ticketRate }: { db: Db; clock: () => 
       await ticketRate(actor.userId)
       const ticket = randomBytes(32).toString('base64url')
       const now = clock()
-      const expiresAt = new Date(now.getTime() + LIFETIME * 1000)
-      // Whoever issues one sweeps away those that nobody came with.
+      const expiresAt = new Date(now.getTime() + LIFETIME_SECONDS * 1000)
+      // Delete expired tickets while issuing one.
       await db.$executeRaw`
         WITH swept AS (DELETE FROM mcp_tickets WHERE expires_at <= ${instant(now)})
         INSERT INTO mcp_tickets (digest, actor, expires_at) VALUES (${digest(ticket)}, ${JSON.stringify(actor)}::jsonb, ${instant(expiresAt)})`
-      return { ticket, expires_in: LIFETIME }
+      return { ticket, expires_in: LIFETIME_SECONDS }
     },
-    /** Whom the ticket stands for; it is spent by asking. @throws AppError `unauthenticated` */
+    /** Returns the actor of a ticket and deletes the ticket. @throws AppError `unauthenticated` */
     async redeem(ticket: string): Promise<Actor> {
       const now = clock()
       const rows = await db.$queryRaw<{ actor: unknown; expires_at: Date }[]>`
         DELETE FROM mcp_tickets WHERE digest = ${digest(ticket)} RETURNING actor, expires_at`
       const actor = rows[0] && rows[0].expires_at > now ? StoredActor.parse(rows[0].actor) : undefined
       if (!actor || actor.expiresAt <= now)
-        throw new AppError('unauthenticated', 'The ticket is not valid: it is good once, for 30 seconds.')
+        throw new AppError('unauthenticated', 'The ticket is not valid: it opens one socket, within 30 seconds.')
       return actor
     },
   }
