@@ -1,4 +1,4 @@
-// The model's client against servers that send too much, never end, or point elsewhere: over real HTTP.
+// The model's client against servers that send too much, never end, or redirect: over real HTTP.
 import { once } from 'node:events'
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { createModel, type Question } from './model.ts'
 
 const limits = { ...chatLimits, retryPauseMs: 1 }
 
-/** A model's server that answers with `listener`; `closed` resolves when the connection of a request is gone. */
+/** A model's server that answers with `listener`; `closed` resolves when the connection of a request has closed. */
 async function startServer(listener: RequestListener) {
   const gone = Promise.withResolvers<void>()
   let requests = 0
@@ -37,7 +37,7 @@ const json = (response: ServerResponse) => response.writeHead(200, { 'content-ty
 const events = (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/event-stream' })
 const chunk = (delta: object, finish_reason: string | null = null) => `data: ${JSON.stringify({ choices: [{ delta, finish_reason }] })}\n\n`
 
-/** Writes until the connection is gone; returns how many bytes that were. */
+/** Writes until the connection has closed; returns the number of bytes. */
 async function flood(response: ServerResponse, piece: string): Promise<number> {
   let bytes = 0
   const pump = () => {
@@ -75,14 +75,14 @@ describe('a long answer', () => {
     expect(shown.join('')).toBe(text)
   })
 
-  it('is cut without a stream, too', async () => {
+  it('truncates a long JSON answer', async () => {
     const { url } = await startServer((_request, response) => {
       json(response).end(JSON.stringify({ choices: [{ message: { content: '€'.repeat(500_000) } }] }))
     })
     expect(Buffer.byteLength((await askAt(url)).text)).toBeLessThanOrEqual(limits.answerBytes)
   })
 
-  it('keeps no more of a call than its limits, which is enough to refuse it', async () => {
+  it('keeps one character more of a call than its limits, so that it is rejected', async () => {
     const { url } = await startServer((_request, response) => {
       events(response)
       for (let index = 0; index < 200; index++) {
@@ -114,7 +114,7 @@ describe('a body without an end', () => {
     })
     await expect(askAt(url, { onText })).rejects.toMatchObject({ kind: 'bad_gateway' })
     await closed
-    // The sockets' buffers take some megabytes that nobody reads.
+    // The sockets' buffers take some megabytes that are never read.
     expect(await sent.promise).toBeLessThan(limits.bodyBytes + 16 * 1024 * 1024)
     expect(requests()).toBe(1)
   })
@@ -138,10 +138,13 @@ describe('a server that sends a byte now and then', () => {
   })
 })
 
-it.each([301, 302, 307, 308])('does not follow a redirect with status %i: the key and the words stay here', async (status) => {
-  const elsewhere = await startServer((_request, response) => json(response).end('{}'))
-  const { url, requests } = await startServer((_request, response) => response.writeHead(status, { location: elsewhere.url }).end())
-  await expect(askAt(url)).rejects.toMatchObject({ kind: 'bad_gateway', message: expect.stringContaining('OPENAI_BASE_URL') })
-  expect(elsewhere.requests()).toBe(0)
-  expect(requests()).toBe(1)
-})
+it.each([301, 302, 307, 308])(
+  'does not follow a redirect with status %i, which would send the key and the text elsewhere',
+  async (status) => {
+    const elsewhere = await startServer((_request, response) => json(response).end('{}'))
+    const { url, requests } = await startServer((_request, response) => response.writeHead(status, { location: elsewhere.url }).end())
+    await expect(askAt(url)).rejects.toMatchObject({ kind: 'bad_gateway', message: expect.stringContaining('OPENAI_BASE_URL') })
+    expect(elsewhere.requests()).toBe(0)
+    expect(requests()).toBe(1)
+  },
+)

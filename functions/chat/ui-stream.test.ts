@@ -1,4 +1,4 @@
-// The end of a UI message stream, above all for clients that stop reading.
+// The end of a UI message stream, in particular for clients that stop reading.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { HttpBindings } from '@hono/node-server'
@@ -9,7 +9,7 @@ import { uiStream } from './ui-stream.ts'
 
 const start = { messageId: 'm', messageMetadata: {} }
 
-it('ends with its failure as a part, also when the answer throws', async () => {
+it('ends a stream with an error part when the answer fails or throws', async () => {
   const told = new Response(uiStream(start, async () => 'No milk today.', { keepAliveMs: 1_000, unreadMs: 1_000 }))
   expect(await told.text()).toContain('{"type":"error","errorText":"No milk today."}')
   const thrown = new Response(uiStream(start, () => Promise.reject(new Error('secret')), { keepAliveMs: 1_000, unreadMs: 1_000 }))
@@ -18,11 +18,11 @@ it('ends with its failure as a part, also when the answer throws', async () => {
   expect(text).not.toContain('secret')
 })
 
-it('closes the connection of a client that does not read its answer', async () => {
+it('closes the connection of a client that does not read its stream', async () => {
   const closed = Promise.withResolvers<void>()
   const app = new Hono<{ Bindings: HttpBindings }>().get('/', (c) => {
     c.env.outgoing.on('close', () => closed.resolve())
-    // More than the buffers of both sockets take.
+    // More than the buffers of both sockets hold.
     const answer = async (emit: Parameters<Parameters<typeof uiStream>[1]>[0]) => {
       for (let piece = 0; piece < 64; piece++) emit({ type: 'text', text: 'x'.repeat(1024 * 1024) })
       return undefined
