@@ -9,7 +9,7 @@ import { z } from 'zod'
 import type { Quotas } from '../../shared/core/context.ts'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
 import { ownIssuer, readEnv } from '../../shared/runtime/env.ts'
-import { makePasswords } from '../auth/passwords.ts'
+import { createPasswords } from '../auth/passwords.ts'
 
 export type World = Awaited<ReturnType<typeof makeWorld>>
 export type User = { id: string; email: string; authorization: string }
@@ -39,7 +39,7 @@ export async function makeWorld() {
   }
   const db = createDb({ url })
   const issueToken = makeTokenIssuer(ownIssuer(readEnv(environment)), clock)
-  const passwordHash = await makePasswords().hash(PASSWORD)
+  const passwordHash = await createPasswords().hash(PASSWORD)
   return {
     db,
     /** The dependencies of operations that run in this process. */

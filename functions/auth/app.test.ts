@@ -9,10 +9,10 @@ import { AppError } from '../../shared/core/errors.ts'
 import { Problem } from '../../shared/openapi/problems.ts'
 import { answer, elsewhere, newUser, testDeps } from '../../shared/testing/context.ts'
 import { authApp } from './app.ts'
-import { makeAuthDeps } from './deps.ts'
+import { createAuthDeps } from './deps.ts'
 
 const world = testDeps()
-const deps = makeAuthDeps(world.env, world.deps)
+const deps = createAuthDeps(world.env, world.deps)
 const app = authApp(deps)
 afterAll(() => world.deps.db.close())
 
@@ -25,7 +25,7 @@ const post = (path: string, body: unknown, headers: Record<string, string> = els
   })
 const someone = (name = `user-${randomUUID()}`) => ({ email: `${name}@example.com`, username: name, password: PASSWORD })
 
-/** What the README tells people to register with. */
+/** The registration in the README. */
 function examplePasswords(): string[] {
   const readme = fs.readFileSync(path.join(import.meta.dirname, '../../README.md'), 'utf8')
   return [...readme.matchAll(/"password":\s?"([^"]+)"/g)].flatMap(([, password]) => password ?? [])
@@ -46,7 +46,7 @@ async function refused(response: Response, status: number) {
 }
 
 describe('POST /users/register', () => {
-  it('answers 201 with the account, and nothing else of it', async () => {
+  it('answers a registration with 201 and only the public fields of the account', async () => {
     const details = someone()
     const response = await post('register', details)
     expect(response.status).toBe(201)
@@ -60,7 +60,7 @@ describe('POST /users/register', () => {
     })
   })
 
-  it('takes an email address in any case and with space around it, as the same one', async () => {
+  it('treats an email address with other case or surrounding space as the same address', async () => {
     const { email, username } = someone()
     const { account } = await registered({ email: `  ${email.toUpperCase()}\t`, username, password: PASSWORD })
     expect(account.email).toBe(email)
@@ -99,7 +99,7 @@ describe('POST /users/register', () => {
     })
   })
 
-  it('makes one account of many at once for one email address', async () => {
+  it('creates one account from many concurrent registrations with one email address', async () => {
     const { email } = someone()
     const responses = await Promise.all(Array.from({ length: 12 }, () => post('register', { ...someone(), email })))
     expect(responses.map(({ status }) => status).sort()).toEqual([201, ...Array(11).fill(409)])
@@ -126,7 +126,7 @@ describe('POST /users/register', () => {
     ['a prototype', JSON.parse('{"__proto__":{"id":"1"}}'), '#/__proto__'],
   ])('refuses %s with 422, by name', async (_case, change, pointer) => {
     const problem = await refused(await post('register', { ...someone(), ...change }), 422)
-    // Spreading does not set what JSON can: an own __proto__.
+    // Built with JSON: spreading cannot set an own __proto__.
     if (pointer !== '#/__proto__') expect(problem.errors).toContainEqual({ pointer, detail: expect.any(String) })
   })
 
@@ -153,7 +153,7 @@ describe('POST /users/register', () => {
     ['a paragraph separator', '\u2029'],
     ['an unassigned character that is ignorable', '\u{e0fff}'],
   ])('refuses %s in a username', async (_character, character) => {
-    // Some count as space, which is trimmed at the ends.
+    // Some count as white space, which is trimmed at the ends.
     const ends = character.trim() === '' ? [] : [`${character}ada`, `ada${character}`]
     for (const username of [character, `a${character}da`, ...ends]) {
       const problem = await refused(await post('register', { ...someone(), username }), 422)
@@ -177,18 +177,18 @@ describe('POST /users/register', () => {
     },
   )
 
-  it('takes the passwords of the demo account and of the examples', async () => {
+  it('accepts the passwords of the demo account and of the examples', async () => {
     for (const password of [demo.password, PASSWORD, ...examplePasswords()]) await registered({ ...someone(), password })
   })
 
-  it('lets an account log in whose password has become common since', async () => {
+  it('lets an account log in when its password has become a common one', async () => {
     const { email } = someone()
     const passwordHash = await deps.passwords.hash('password1')
     await (await deps.db.prisma()).user.create({ data: { id: uuidv7(), email, username: email, usernameKey: email, passwordHash } })
     expect((await post('login', { email, password: 'password1' })).status).toBe(200)
   })
 
-  it('takes each character of a password as it is, up to 128', async () => {
+  it('compares every character of a password, up to 128, without changes', async () => {
     const { email } = await registered({ ...someone(), password: ` ${'😀'.repeat(126)} ` })
     expect((await post('login', { email, password: ` ${'😀'.repeat(126)} ` })).status).toBe(200)
     expect((await post('login', { email, password: '😀'.repeat(126) })).status).toBe(401)
@@ -197,7 +197,7 @@ describe('POST /users/register', () => {
 })
 
 describe('POST /users/login', () => {
-  it('answers 200 with a token and the account', async () => {
+  it('answers a login with 200, a token and the account', async () => {
     const { account, email } = await registered()
     const response = await post('login', { email, password: PASSWORD })
     expect(response.status).toBe(200)
@@ -206,7 +206,7 @@ describe('POST /users/login', () => {
     expect(await deps.verifyToken(body.access_token)).toMatchObject({ userId: account.id, email, issuer: null, readOnly: false })
   })
 
-  it('answers the same, and works as much, for an unknown user and a wrong password', async () => {
+  it('answers an unknown user and a wrong password with the same error and the same hashing work', async () => {
     const { email } = await registered()
     const { email: withoutPassword } = await newUser(world)
     const compared: boolean[] = []
@@ -239,7 +239,7 @@ describe('POST /users/login', () => {
     expect(compared).toEqual([false, false, false])
   })
 
-  it('has no password that opens an account of another issuer', async () => {
+  it('rejects every password for an account of another issuer', async () => {
     const id = `foreign-${randomUUID()}`
     await (await deps.db.prisma()).user.create({ data: { id, issuer: 'https://app.example.com', username: id } })
     for (const email of [`${id}@example.com`, id]) expect((await post('login', { email, password: 'null' })).status).not.toBe(200)
@@ -265,7 +265,7 @@ describe('throttling', () => {
   /** The text that `elsewhere` is counted as. */
   const counted = (headers: ReturnType<typeof elsewhere>) => headers['x-forwarded-for'].replace(/::1$/, '::/64').replace(/:0+(?=\w)/g, ':')
 
-  it('answers 429 with Retry-After to the eleventh guess, and to the right password then, but not elsewhere', async () => {
+  it('answers 429 with Retry-After after ten wrong passwords, even to the right one, but not at another address', async () => {
     const { email } = await registered()
     const here = elsewhere()
     const guesses = await Promise.all(Array.from({ length: 12 }, () => post('login', { email, password: 'a guess' }, here)))
@@ -280,7 +280,7 @@ describe('throttling', () => {
     expect((await post('login', { email, password: PASSWORD })).status).toBe(200)
   })
 
-  it('lets an owner in from a network they have signed in from while 230 wrong passwords from 230 addresses shut others out', async () => {
+  it('lets an owner log in from a known address while 230 wrong passwords from 230 addresses lock the account', async () => {
     const { email } = await registered()
     const home = elsewhere()
     expect((await post('login', { email, password: PASSWORD }, home)).status).toBe(200)
@@ -291,7 +291,7 @@ describe('throttling', () => {
     expect((await post('login', { email, password: PASSWORD }, sameNetwork)).status).toBe(200)
   })
 
-  it('counts registrations by the address', async () => {
+  it('limits registrations per address', async () => {
     const here = elsewhere()
     for (let count = 0; count < 50; count++) await deps.throttle.register({ address: counted(here) })
     const late = await post('register', someone(), here)
@@ -299,7 +299,7 @@ describe('throttling', () => {
     await refused(late, 429)
   })
 
-  it('believes X-Forwarded-For from nobody but the hops that are trusted', async () => {
+  it('reads X-Forwarded-For only from trusted hops', async () => {
     const { email } = await registered()
     const remoteAddress = `2001:db8:ffff:${randomUUID().slice(0, 4)}::1`
     const peer = { incoming: { socket: { remoteAddress, remotePort: 50_000, remoteFamily: 'IPv6' } } }
@@ -317,7 +317,7 @@ describe('throttling', () => {
     expect((await attempt(PASSWORD)).status).toBe(429)
   })
 
-  it('counts no guess that does not match the schema', async () => {
+  it('does not count a login that fails validation', async () => {
     const here = elsewhere()
     const { email } = await registered()
     for (let count = 0; count < 12; count++) expect((await post('login', { email }, here)).status).toBe(422)
@@ -329,7 +329,7 @@ describe('throttling', () => {
 describe('GET /validate-token', () => {
   const validate = (headers?: Record<string, string>) => app.request('/api/v1/validate-token', headers ? { headers } : {})
 
-  it('says whose the token is and how long it is good for', async () => {
+  it('answers a valid token with its user and expiry', async () => {
     const { email, account } = await registered()
     const session = await answer(await post('login', { email, password: PASSWORD }), Session)
     const response = await validate({ authorization: `Bearer ${session.access_token}` })
@@ -339,7 +339,7 @@ describe('GET /validate-token', () => {
     expect(Date.parse(body.expires_at) - Date.now()).toBeGreaterThan(1700_000)
   })
 
-  it('answers 401 with what is wanted otherwise', async () => {
+  it('answers 401 with WWW-Authenticate to a missing or invalid token', async () => {
     const none = await validate()
     expect(none.headers.get('www-authenticate')).toBe('Bearer realm="todo"')
     expect(await refused(none, 401)).toMatchObject({ message: 'An access token is needed: Authorization: Bearer <token>.' })
@@ -360,15 +360,15 @@ describe('GET /validate-token', () => {
     await refused(await validate({ authorization: header(token) }), 401)
   })
 
-  it('reads the scheme in any case', async () => {
+  it('accepts the scheme Bearer in any case', async () => {
     const { token } = await newUser(world)
     for (const scheme of ['bearer', 'BEARER']) expect((await validate({ authorization: `${scheme} ${token}` })).status).toBe(200)
   })
 })
 
-it('answers 503 while the database is away, and says nothing of it', async () => {
+it('answers 503 without internals while the database is unavailable', async () => {
   const away = testDeps({ DATABASE_URL: 'postgresql://todo:hunter2@127.0.0.1:9/todo' })
-  const unreachable = authApp(makeAuthDeps(away.env, away.deps))
+  const unreachable = authApp(createAuthDeps(away.env, away.deps))
   for (const [path, body] of [
     ['login', { email: 'ada@example.com', password: PASSWORD }],
     ['register', someone()],

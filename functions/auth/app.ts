@@ -1,4 +1,4 @@
-// The HTTP face of signing up and in, and of looking at a token.
+// The HTTP routes of registration, login and token validation.
 
 import { type AccountContext, Login, loginUser, Register, registerUser, validateToken } from '../../shared/accounts/users.ts'
 import { createApp } from '../../shared/http/app.ts'
@@ -16,7 +16,7 @@ export type AuthApp = ReturnType<typeof authApp>
 
 export function authApp(deps: AuthDeps) {
   const { throttle, clientAddress } = deps
-  return createApp({ name: 'auth', about: 'Signing up and in, and looking at a token.' }, deps)
+  return createApp({ name: 'auth', about: 'Registration, login and token validation.' }, deps)
     .post('/api/v1/users/register', serves(registerUser, { status: 201 }), body(Register), async (c) => {
       await throttle.register({ address: clientAddress(c) })
       return c.json(await registerUser(deps, c.req.valid('json')), 201)

@@ -1,24 +1,24 @@
 import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { makePasswords } from './passwords.ts'
+import { createPasswords } from './passwords.ts'
 
-// Watched, not replaced: what is compared is the work that is done, because time cannot be trusted in a test.
+// Spied on, not mocked: the tests compare the work, because timing is unreliable in a test.
 vi.mock('@node-rs/argon2', { spy: true })
 beforeEach(() => vi.clearAllMocks())
 
 const parameters = (phc: unknown) => /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]{43}$/.test(String(phc))
-const stored = await makePasswords().hash('correct horse')
+const stored = await createPasswords().hash('correct horse')
 
 describe('passwords', () => {
-  it('are kept as argon2id with 19 MiB, 2 passes, 1 lane, each with its own salt', async () => {
-    const passwords = makePasswords()
+  it('hashes passwords with argon2id, 19 MiB, 2 passes, 1 lane and a fresh salt each', async () => {
+    const passwords = createPasswords()
     const [first, second] = await Promise.all([passwords.hash('correct horse'), passwords.hash('correct horse')])
     expect([first, second].every(parameters)).toBe(true)
     expect(first).not.toBe(second)
   })
 
-  it('match themselves alone: every character counts', async () => {
-    const passwords = makePasswords()
+  it('matches a password only with itself: every character counts', async () => {
+    const passwords = createPasswords()
     expect(await passwords.verify(stored, 'correct horse')).toBe(true)
     for (const other of ['correct horse ', 'Correct horse', 'correct', '', 'correct horse\0'])
       expect(await passwords.verify(stored, other)).toBe(false)
@@ -32,7 +32,7 @@ describe('passwords', () => {
     ['a hash of another kind', '$2b$10$abcdefghijklmnopqrstuuK7n1vW0PqgE5hSDk5H4vFnQyq0VJ1uW'],
     ['an empty hash', ''],
   ])('cost one comparison for %s, from the first on', async (_case, hash) => {
-    expect(await makePasswords().verify(hash, 'a guess')).toBe(false)
+    expect(await createPasswords().verify(hash, 'a guess')).toBe(false)
     expect(argon2Hash).not.toHaveBeenCalled()
     expect(argon2Verify).toHaveBeenCalledTimes(1)
     const [phc, password] = vi.mocked(argon2Verify).mock.calls[0] ?? []
@@ -41,7 +41,7 @@ describe('passwords', () => {
     await expect(vi.mocked(argon2Verify).mock.results[0]?.value).resolves.toBe(false)
   })
 
-  it('are hashed two at a time, and a flood is turned away', async () => {
+  it('hashes two passwords at a time and rejects more than 100 waiting ones', async () => {
     let running = 0
     let most = 0
     const { hash } = await vi.importActual<typeof import('@node-rs/argon2')>('@node-rs/argon2')
@@ -51,7 +51,7 @@ describe('passwords', () => {
       running--
       return stored
     })
-    const passwords = makePasswords()
+    const passwords = createPasswords()
     const results = await Promise.allSettled(Array.from({ length: 110 }, () => passwords.hash('a password')))
     vi.mocked(argon2Hash).mockRestore()
     expect(most).toBe(2)

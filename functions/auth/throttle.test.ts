@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { AppError } from '../../shared/core/errors.ts'
 import { testDeps } from '../../shared/testing/context.ts'
-import { makeThrottle } from './throttle.ts'
+import { createThrottle } from './throttle.ts'
 
 const { deps } = testDeps()
 afterAll(() => deps.db.close())
@@ -10,16 +10,16 @@ afterAll(() => deps.db.close())
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 const SECRET = Buffer.from('a secret of the tests, of 32 bytes')
-const throttleAt = (clock: () => Date) => makeThrottle(deps.db, clock, SECRET)
+const throttleAt = (clock: () => Date) => createThrottle(deps.db, clock, SECRET)
 const throttle = throttleAt(deps.clock)
-/** Nobody else's counters: a throttle takes any text for an address. */
+/** A unique address with fresh counters: a throttle accepts any text as an address. */
 const someone = () => ({ address: `address ${randomUUID()}`, email: `${randomUUID()}@example.com` })
 const wrong = async () => {
   throw new AppError('unauthenticated', 'wrong')
 }
 const right = async () => 'a session'
 
-/** What became of `count` tries at once: how many were made, and how many were throttled. */
+/** Runs `count` concurrent attempts: returns how many ran and how many were throttled. */
 async function burst(count: number, attempt: (index: number) => Promise<unknown>) {
   const results = await Promise.allSettled(Array.from({ length: count }, (_, index) => attempt(index)))
   const kinds = results.map((result) => (result.status === 'rejected' ? result.reason.kind : 'passed'))
@@ -27,22 +27,22 @@ async function burst(count: number, attempt: (index: number) => Promise<unknown>
 }
 
 describe('failed logins', () => {
-  it('of one address at one account: exactly 10 of many at once are made', async () => {
+  it('lets exactly 10 of many concurrent wrong passwords through for one address and one account', async () => {
     const { address, email } = someone()
     expect(await burst(60, () => throttle.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 50 })
   })
 
-  it('of one address at many accounts: exactly 100 are made', async () => {
+  it('lets exactly 100 failed logins through for one address and many accounts', async () => {
     const { address } = someone()
     expect(await burst(130, (n) => throttle.login({ address, email: `${n} ${address}` }, wrong))).toEqual({ made: 100, throttled: 30 })
   })
 
-  it('of many addresses at one account: exactly 200 are made', async () => {
+  it('lets exactly 200 failed logins through for many addresses and one account', async () => {
     const { email } = someone()
     expect(await burst(230, (n) => throttle.login({ address: `${n} ${email}`, email }, wrong))).toEqual({ made: 200, throttled: 30 })
   })
 
-  it('say how long to wait, and are forgotten after that', async () => {
+  it('answers a throttled login with the seconds to wait, and accepts one after that time', async () => {
     const { address, email } = someone()
     let now = Date.now()
     const clocked = throttleAt(() => new Date(now))
@@ -60,10 +60,10 @@ describe('failed logins', () => {
 })
 
 describe('an address that has signed in to the account', () => {
-  /** Wrong passwords from so many addresses that the account's own limit is used up. */
+  /** Sends wrong passwords from so many addresses that the account's own limit is used up. */
   const attack = (email: string, on = throttle) => burst(230, (n) => on.login({ address: `${n} ${email}`, email }, wrong))
 
-  it('signs in while wrong passwords from 230 other addresses shut new addresses out', async () => {
+  it('lets a known address log in while wrong passwords from 230 other addresses lock the account', async () => {
     const { address, email } = someone()
     await throttle.login({ address, email }, right)
     await attack(email)
@@ -71,7 +71,7 @@ describe('an address that has signed in to the account', () => {
     expect(await throttle.login({ address, email }, right)).toBe('a session')
   })
 
-  it('signs in while its neighbours behind the same address use up that address’s limit', async () => {
+  it('lets a known address log in while other users behind it use up the limit of the address', async () => {
     const { address, email } = someone()
     await throttle.login({ address, email }, right)
     await burst(130, (n) => throttle.login({ address, email: `${n} ${address}` }, wrong))
@@ -79,7 +79,7 @@ describe('an address that has signed in to the account', () => {
     expect(await throttle.login({ address, email }, right)).toBe('a session')
   })
 
-  it('makes exactly 10 wrong guesses of many at once over two replicas, during an attack too', async () => {
+  it('lets exactly 10 of many concurrent wrong passwords of a known address through over two replicas, during an attack too', async () => {
     const { address, email } = someone()
     const replicas = [throttleAt(deps.clock), throttleAt(deps.clock)]
     await throttle.login({ address, email }, right)
@@ -87,7 +87,7 @@ describe('an address that has signed in to the account', () => {
     expect(await burst(60, async (n) => replicas[n % 2]?.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 50 })
   })
 
-  it('waits for its own limit of 15 minutes, not for the hour of the account', async () => {
+  it('locks a known address for its own 15 minutes, not for the hour of the account', async () => {
     const { address, email } = someone()
     await throttle.login({ address, email }, right)
     await attack(email)
@@ -97,14 +97,14 @@ describe('an address that has signed in to the account', () => {
     expect(refusal).toBeLessThanOrEqual(900)
   })
 
-  it('leaves the guesses of other addresses as many as they were', async () => {
+  it('does not spend the limit of the account for failures of a known address', async () => {
     const { address, email } = someone()
     await throttle.login({ address, email }, right)
     await burst(10, () => throttle.login({ address, email }, wrong))
     expect(await attack(email)).toEqual({ made: 200, throttled: 30 })
   })
 
-  it('is known for this account alone', async () => {
+  it('treats an address as known only for the account that it logged in to', async () => {
     const { address, email } = someone()
     const { email: another } = someone()
     await throttle.login({ address, email }, right)
@@ -112,7 +112,7 @@ describe('an address that has signed in to the account', () => {
     await expect(throttle.login({ address, email: another }, right)).rejects.toMatchObject({ kind: 'throttled' })
   })
 
-  it('is not known for a wrong password, nor for a try that failed for another reason', async () => {
+  it('does not mark an address as known after a wrong password or another failure', async () => {
     const { address, email } = someone()
     await expect(throttle.login({ address, email }, wrong)).rejects.toThrow('wrong')
     await expect(throttle.login({ address, email }, () => Promise.reject(new Error('away')))).rejects.toThrow('away')
@@ -120,7 +120,7 @@ describe('an address that has signed in to the account', () => {
     await expect(throttle.login({ address, email }, right)).rejects.toMatchObject({ kind: 'throttled' })
   })
 
-  it('is forgotten 30 days after it last signed in', async () => {
+  it('forgets a known address 30 days after its last login', async () => {
     const { address, email } = someone()
     let now = Date.now()
     const clocked = throttleAt(() => new Date(now))
@@ -137,14 +137,14 @@ describe('an address that has signed in to the account', () => {
   })
 })
 
-describe('what does not count', () => {
-  it('is a login that succeeds, even among ones that fail', async () => {
+describe('an attempt that does not count', () => {
+  it('does not count a successful login, even between failed ones', async () => {
     const { address, email } = someone()
     for (let round = 0; round < 30; round++) await throttle.login({ address, email }, right)
     expect(await burst(12, () => throttle.login({ address, email }, wrong))).toEqual({ made: 10, throttled: 2 })
   })
 
-  it('is a try that never got to compare passwords', async () => {
+  it('does not count an attempt that compared no passwords', async () => {
     const { address, email } = someone()
     const away = async () => {
       throw new AppError('unavailable', 'away')
@@ -154,18 +154,18 @@ describe('what does not count', () => {
     expect(await throttle.login({ address, email }, right)).toBe('a session')
   })
 
-  it('is a refused try: hammering one account from one address neither locks its owner out nor the neighbours', async () => {
+  it('does not count throttled attempts: hammering one account from one address locks out neither its owner nor other users of the address', async () => {
     const { address, email } = someone()
     for (let round = 0; round < 5; round++) await burst(60, () => throttle.login({ address, email }, wrong))
     expect(await throttle.login({ address: someone().address, email }, right)).toBe('a session')
     expect(await throttle.login({ address, email: someone().email }, right)).toBe('a session')
   })
 
-  it('is what was given back after its window had ended', async () => {
+  it('does not refund an attempt into the next window', async () => {
     const { address, email } = someone()
     let now = Date.now()
     const clocked = throttleAt(() => new Date(now))
-    // It begins in one window and succeeds in the next, which has a failure of its own by then.
+    // The login begins in one window and succeeds in the next, which has its own failure by then.
     await clocked.login({ address, email }, async () => {
       now += 16 * MINUTE
       await expect(clocked.login({ address, email }, wrong)).rejects.toThrow('wrong')
@@ -180,14 +180,14 @@ it('lets exactly 50 registrations of an address pass', async () => {
   await throttle.register(someone())
 })
 
-it('clears away what has ended', async () => {
+it('deletes expired counters', async () => {
   const key = `ended ${randomUUID()}`
   await (await deps.db.prisma()).throttle.create({ data: { key, points: 1, expire: Date.now() - 1 } })
   await throttleAt(deps.clock).register(someone())
   expect(await (await deps.db.prisma()).throttle.findUnique({ where: { key } })).toBeNull()
 })
 
-it('stores neither an address nor an email, nor a digest that can be made without the secret', async () => {
+it('stores no address, no email, and no digest that can be computed without the secret', async () => {
   const { address, email } = someone()
   await expect(throttle.login({ address, email }, wrong)).rejects.toThrow('wrong')
   await throttle.login({ address, email }, right)

@@ -1,5 +1,5 @@
-// How often a caller may try to register or log in: three limits a login, so that neither one address nor many guess a password.
-// An address that has signed in to an account keeps a budget of its own for it: failures of others do not lock its owner out.
+// Limits attempts to register and log in. Three limits a login stop one address as well as many from guessing a password.
+// An address that has signed in to an account has its own budget for it, so that failures elsewhere do not lock the owner out.
 import { createHmac } from 'node:crypto'
 import type { Db } from '@todo/prisma'
 import { createCounters, type Limit, type Mark } from '../../shared/accounts/counters.ts'
@@ -10,24 +10,24 @@ const DAY = 24 * 60 * MINUTE
 
 /** Only failed logins count: an office behind one address may sign in all day. */
 const LIMITS = {
-  /** One address guessing many accounts' passwords. A known address is exempt. */
+  /** For one address that guesses many accounts' passwords. A known address is exempt. */
   login_address: { points: 100, seconds: 15 * MINUTE },
-  /** One address guessing one account's password. */
+  /** For one address that guesses one account's password. */
   login_pair: { points: 10, seconds: 15 * MINUTE },
-  /** Many addresses guessing one account's password. It locks the owner out at every address but the known ones. */
+  /** For many addresses that guess one account's password. It locks the owner out, except at known addresses. */
   login_account: { points: 200, seconds: 60 * MINUTE },
   register_address: { points: 50, seconds: 60 * MINUTE },
 } satisfies Record<string, Limit>
 
-/** How long an address stays known to an account after it last signed in. */
+/** An address stays known to an account this long after its last login. */
 const KNOWN_SECONDS = 30 * DAY
 
-export type Throttle = ReturnType<typeof makeThrottle>
+export type Throttle = ReturnType<typeof createThrottle>
 
-/** `secret` keys the digests of addresses and emails: a reader of the table cannot find them out by trying all addresses. */
-export function makeThrottle(db: Db, clock: () => Date, secret: Uint8Array) {
+/** `secret` keys the digests of addresses and emails, so that a reader of the table cannot recover them by brute force. */
+export function createThrottle(db: Db, clock: () => Date, secret: Uint8Array) {
   const counters = createCounters(db, clock)
-  // A key of its own, derived from the secret that signs tokens.
+  // A separate key, derived from the secret that signs tokens.
   const digestKey = createHmac('sha256', secret).update('throttle').digest()
   const keyOf = (name: string, text: string) => `${name}:${createHmac('sha256', digestKey).update(text).digest('base64url')}`
   const counter = (name: keyof typeof LIMITS, text: string) => ({ key: keyOf(name, text), ...LIMITS[name] })
@@ -36,11 +36,11 @@ export function makeThrottle(db: Db, clock: () => Date, secret: Uint8Array) {
     /**
      * Runs a login. A wrong email or password counts; a success makes the address known to the account.
      * `address` is an IPv4 address or an IPv6 /64, `email` is normalised.
-     * @throws AppError `throttled`, and what `attempt` throws
+     * @throws AppError `throttled`, or the error of `attempt`
      */
     async login<T>({ address, email }: { address: string; email: string }, attempt: () => Promise<T>): Promise<T> {
       const known: Mark = { key: keyOf('login_known', `${address} ${email}`), seconds: KNOWN_SECONDS }
-      // Counted before and given back after, so that a burst of parallel guesses is no way around.
+      // Count before the attempt and refund after it, so that concurrent guesses cannot exceed the limit.
       const spent = await counters.spend([
         counter('login_pair', `${address} ${email}`),
         { ...counter('login_address', address), unless: known.key },
@@ -61,7 +61,7 @@ export function makeThrottle(db: Db, clock: () => Date, secret: Uint8Array) {
   }
 }
 
-/** Another failure, such as a database that went away, compared no password and revealed nothing. */
+/** Any other failure, such as a lost database connection, compared no password and revealed nothing. */
 function isWrongGuess(reason: unknown): boolean {
   return reason instanceof AppError && reason.kind === 'unauthenticated'
 }

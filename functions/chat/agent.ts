@@ -1,5 +1,5 @@
-// The agent: asks the model, runs the tools it calls, tells it the results, until it has an answer or a limit is reached. Each turn is
-// written down before its tools run, and each result as it comes.
+// The agent loop: asks the model, runs the tools it calls and returns their results to it, until it answers or a limit is reached.
+// A turn is stored before its tools run, and each result right after its tool.
 import { randomUUID } from 'node:crypto'
 import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions'
 import type { Journal, PastMessage } from '../../shared/conversations/journal.ts'
@@ -18,14 +18,14 @@ export type Agent = {
   journal: Journal
   toolbox: Toolbox
   signal: AbortSignal
-  /** Is given the text as it arrives, if anybody reads along. */
+  /** Receives the text as it arrives; undefined when the client does not stream. */
   onText: ((text: string) => void) | undefined
-  /** Is given each turn's text when the turn is over. */
+  /** Receives the whole text of a turn at its end. */
   onTurn: (text: string) => void
 }
 
 /**
- * Answers one message. Returns the text of the last turn, which is not written down yet, and why there is none if a limit ended the loop.
+ * Answers one message. Returns the text of the last turn, not stored yet; `stopped` is the reason when a limit ended the loop.
  * @throws AppError when the model fails or the day's budget is used up; the signal's reason when it aborts
  */
 export async function runAgent(agent: Agent, message: string, past: readonly PastMessage[], timeZone: string) {
@@ -49,7 +49,7 @@ export async function runAgent(agent: Agent, message: string, past: readonly Pas
 
     if (answer.calls.length > room)
       return { text: '', stopped: `I stopped after ${limits.calls} calls, which is as many as one message may take.` }
-    if (toolbox.repeats() >= limits.repeats) return { text: '', stopped: 'I stopped because I was going round in circles.' }
+    if (toolbox.repeats() >= limits.repeats) return { text: '', stopped: 'I stopped because I repeated the same calls.' }
   }
   return { text: '', stopped: `I stopped after ${limits.turns} rounds without coming to an end.` }
 }
@@ -62,7 +62,7 @@ async function askWithinBudget(
   const asked = estimateTokens(JSON.stringify([messages, tools]))
   signal.throwIfAborted()
   const settle = await budget.reserve(ctx.actor.userId, asked + limits.outputTokens)
-  // What was asked is paid for even when the user hangs up, but not when the model fails.
+  // The prompt counts towards the budget when the client disconnects, but not when the model fails.
   let spent = 0
   try {
     const answer = await ask({ messages, tools, signal, onText })

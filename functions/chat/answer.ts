@@ -1,4 +1,4 @@
-// One message and its answer: who answers, what is stored when, and an end that always says what was done.
+// Answers one message: by confirmation, model or interpreter. Stores the final message, which lists the calls that ran even after a failure.
 
 import type { StoredCall } from '../../shared/conversations/conversations.ts'
 import type { TokenBudget } from '../../shared/conversations/usage.ts'
@@ -17,8 +17,8 @@ import type { ChatLimits } from './limits.ts'
 import type { AskModel } from './model.ts'
 import { interpret } from './rules/interpret.ts'
 import { type ChatState, readState } from './state.ts'
-import { askToConfirm, mayHaveChanged, tellDone } from './told.ts'
-import { type Call, makeToolbox, type Toolbox } from './toolbox.ts'
+import { askToConfirm, mayHaveChanged, summarizeCalls } from './summary.ts'
+import { type Call, createToolbox, type Toolbox } from './toolbox.ts'
 import type { OpenTurn } from './turn.ts'
 
 export type AnswerDeps = Pick<AppDeps, 'log'> & {
@@ -31,7 +31,7 @@ export type AnswerDeps = Pick<AppDeps, 'log'> & {
 
 export type Asked = {
   message: string
-  /** The user's time zone, as the request says it. */
+  /** The time zone that the request names. */
   timeZone: string | undefined
   deadline: Deadline
   emit: Emit
@@ -44,21 +44,21 @@ export type Answer = { response: string; calls: readonly StoredCall[]; failure: 
 /** What all parts of one answer work with. */
 type Work = { deps: AnswerDeps; ctx: UserContext; turn: OpenTurn; toolbox: Toolbox; asked: Asked; speech: Speech }
 type Speech = ReturnType<typeof createSpeech>
-/** What was said last and is not written down yet, what it leaves behind, and calls that wait for a yes. */
+/** The last text, not stored yet, with the state for the next message and the calls that need a confirmation. */
 type Reply = { text: string; state?: Partial<ChatState>; waiting?: readonly Call[] }
 /** The answer's last message. */
 type Ending = { content: string; state: Partial<ChatState> }
 
 /**
- * Answers the message of an open turn, stores the end and gives the conversation back, all before the deadline ends. Throws nothing: a
- * failure is part of the answer, and a conversation that cannot be written any more takes nothing back that was done.
+ * Answers the message of an open turn, stores the final message and releases the conversation before the deadline ends. Never throws: a
+ * failure is part of the answer, and calls that ran are reported even when storing fails.
  */
 export async function answerMessage(deps: AnswerDeps, ctx: UserContext, turn: OpenTurn, asked: Asked): Promise<Answer> {
   const { limits, log } = deps
   const { deadline, emit } = asked
   const report = (error: unknown) => log('error', 'tool failed', { user_id: ctx.actor.userId, ...errorFields(error) })
   const heard = createGate(emit)
-  const toolbox = makeToolbox(ctx, { limits, signal: deadline.stop, emit: heard.emit, report })
+  const toolbox = createToolbox(ctx, { limits, signal: deadline.stop, emit: heard.emit, report })
   const speech = createSpeech(heard.emit)
   let ending: Ending
   let failure: AppError | undefined
@@ -68,12 +68,12 @@ export async function answerMessage(deps: AnswerDeps, ctx: UserContext, turn: Op
     toolbox.abandon()
     failure = failureOf(error, deadline, toolbox)
     if (failure.kind === 'internal') report(error)
-    // The user cannot mend a key that is refused or a model that is away: the operator reads of it here.
+    // Log it too: the user sees this error, an operator would not.
     else if (!deadline.stop.aborted) log('warn', 'answer failed', { user_id: ctx.actor.userId, kind: failure.kind, ...errorFields(error) })
     ending = { content: failure.message, state: {} }
     speech.say(ending.content)
   }
-  // Work that was given up may still run: it is not heard any more.
+  // Abandoned work may still run: ignore its events.
   heard.close()
   const response = speech.texts.join('\n\n')
   const calls = [...toolbox.done]
@@ -94,7 +94,7 @@ async function compose(work: Work): Promise<Ending> {
   const { shown, focus, ...pending } = readState(turn.past.at(-1)?.state)
   const { text, state = {}, waiting = [] } = await reply(work, { shown, focus, ...pending })
   const question = await askWhatWaits(work, [...waiting, ...toolbox.held])
-  const content = [text, question?.text].filter(Boolean).join('\n\n') || tellDone(toolbox.done)
+  const content = [text, question?.text].filter(Boolean).join('\n\n') || summarizeCalls(toolbox.done)
   if (speech.texts.length === 0) speech.say(content)
   return { content, state: { shown, focus, ...state, ...question?.state } }
 }
@@ -116,10 +116,10 @@ async function reply(work: Work, before: ChatState): Promise<Reply> {
   const { ask, budget, limits } = deps
   const agent = { ctx, ask, budget, limits, journal, toolbox, signal: deadline.stop, onText, onTurn }
   const { text, stopped } = await runAgent(agent, message, past, zone.name)
-  return { text: stopped ? speech.say(`${stopped} ${tellDone(toolbox.done)}`) : text }
+  return { text: stopped ? speech.say(`${stopped} ${summarizeCalls(toolbox.done)}`) : text }
 }
 
-/** Asks the user about calls that were held back, and keeps them with a proof of having asked. */
+/** Asks the user to confirm held calls, and signs a token that proves which calls the question named. */
 async function askWhatWaits({ deps, ctx, speech }: Work, calls: readonly Call[]) {
   if (calls.length === 0) return undefined
   const text = speech.say(askToConfirm(calls, await titlesOf(ctx, calls)))
@@ -128,12 +128,12 @@ async function askWhatWaits({ deps, ctx, speech }: Work, calls: readonly Call[])
   return { text, state: { confirmation: { token, calls: packed } } }
 }
 
-/** The texts of an answer, in order: emitted now, and kept for its end. */
+/** Collects the texts of an answer in order, and emits each one. */
 function createSpeech(emit: Emit) {
   const texts: string[] = []
   return {
     texts,
-    /** Says a text in one piece, and returns it. */
+    /** Emits a text in one piece, and returns it. */
     say(text: string): string {
       if (text) {
         emit({ type: 'text-end' })
@@ -143,7 +143,7 @@ function createSpeech(emit: Emit) {
       }
       return text
     },
-    /** Notes a text that was shown piece by piece. */
+    /** Adds a text that was emitted in pieces. */
     streamed(text: string): void {
       if (text) texts.push(text)
       emit({ type: 'text-end' })
@@ -164,11 +164,11 @@ function createGate(emit: Emit) {
   }
 }
 
-/** An error as the answer says it, together with what was done before and what may have been done. */
+/** The error for the client, with a summary of the calls that ran and of calls with an unknown outcome. */
 function failureOf(error: unknown, { stop }: Deadline, { done }: Toolbox): AppError {
   const { kind, message, retryAfter, cause } = stop.aborted ? outOfTime(stop) : asAppError(error)
-  // "Please try again" would be wrong advice: it might do everything twice.
+  // "Please try again" would be wrong advice: a retry could run the same writes twice.
   const said =
     mayHaveChanged(done) && !(error instanceof AppError) && !stop.aborted ? 'I was interrupted by a failure on our side.' : message
-  return new AppError(kind, `${said} ${tellDone(done)}`, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) })
+  return new AppError(kind, `${said} ${summarizeCalls(done)}`, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) })
 }

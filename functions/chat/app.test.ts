@@ -1,4 +1,4 @@
-// The HTTP contract of chat and conversations, with the built-in interpreter: status, headers, problems, other people's data.
+// The HTTP contract of chat and conversations, with the built-in interpreter: status, headers, problems, other users' data.
 import { randomUUID } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -8,10 +8,10 @@ import { answer, newUser, type TestUser, testDeps, testEnvironment } from '../..
 import { startFunction } from '../../shared/testing/process.ts'
 import { chatApp } from './app.ts'
 import { ChatReply } from './contract.ts'
-import { makeChatDeps } from './deps.ts'
+import { createChatDeps } from './deps.ts'
 
 const world = testDeps()
-const app = chatApp(makeChatDeps(world.env, world.deps))
+const app = chatApp(createChatDeps(world.env, world.deps))
 afterAll(() => world.deps.db.close())
 
 const posted = (user: Pick<TestUser, 'headers'>, body: unknown, headers: Record<string, string> = {}) => ({
@@ -19,13 +19,13 @@ const posted = (user: Pick<TestUser, 'headers'>, body: unknown, headers: Record<
   headers: { ...user.headers, 'content-type': 'application/json', ...headers },
   body: JSON.stringify(body),
 })
-/** In a new conversation, unless one is named. */
+/** Sends a message in a new conversation, unless one is named. */
 const send = async (user: TestUser, message: string, conversation_id: string | null = null) =>
   answer(await app.request('/api/v1/chat', posted(user, { message, conversation_id })), ChatReply)
 const show = (user: TestUser, id: string, query = '') => app.request(`/api/v1/conversations/${id}${query}`, { headers: user.headers })
 
 describe('POST /chat', () => {
-  it('answers in the form that its clients read', async () => {
+  it('answers POST /chat with the fields that clients read', async () => {
     const user = await newUser(world)
     const reply = await send(user, 'add buy milk p1')
     expect(reply).toEqual({
@@ -45,9 +45,9 @@ describe('POST /chat', () => {
     })
   })
 
-  it('says that the quota for open todos is used up', async () => {
+  it('answers that the quota for open todos is used up', async () => {
     const user = await newUser(world)
-    const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 5 } })
+    const full = chatApp({ ...createChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 5 } })
     const say = async (message: string) => answer(await full.request('/api/v1/chat', posted(user, { message })), ChatReply)
     await say('add buy milk')
     expect(await say('add buy bread')).toMatchObject({
@@ -55,9 +55,9 @@ describe('POST /chat', () => {
     })
   })
 
-  it('answers 429 with Retry-After from the 31st message of a minute on, and writes nothing down', async () => {
+  it('answers 429 with Retry-After from the 31st message of a minute on, and stores nothing', async () => {
     const user = await newUser(world)
-    const app = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 100 } })
+    const app = chatApp({ ...createChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 100 } })
     const say = (accept: string) => app.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id: null }, { accept }))
     const statuses = await Promise.all(Array.from({ length: 35 }, async () => (await say('application/json')).status))
     expect(statuses.filter((status) => status === 200)).toHaveLength(30)
@@ -70,7 +70,7 @@ describe('POST /chat', () => {
 
   it('answers 429 when the quota for conversations is used up, streaming or not', async () => {
     const user = await newUser(world)
-    const full = chatApp({ ...makeChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 1 } })
+    const full = chatApp({ ...createChatDeps(world.env, world.deps), quotas: { openTodos: 1, conversations: 1 } })
     const { conversation_id } = await answer(await full.request('/api/v1/chat', posted(user, { message: 'hello' })), ChatReply)
     for (const accept of ['application/json', 'text/event-stream']) {
       const refused = await full.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id: null }, { accept }))
@@ -82,7 +82,7 @@ describe('POST /chat', () => {
     expect((await full.request('/api/v1/chat', posted(user, { message: 'hello', conversation_id }))).status).toBe(200)
   })
 
-  it('streams the same as UI message parts', async () => {
+  it('streams the interpreter’s answer as UI message parts', async () => {
     const user = await newUser(world)
     const sent = await app.request('/api/v1/chat', posted(user, { message: 'add buy milk' }, { accept: 'text/event-stream' }))
     expect(sent.status).toBe(200)
@@ -101,7 +101,7 @@ describe('POST /chat', () => {
     expect((await app.request('/api/v1/chat', posted(await newUser(world), body))).status).toBe(422)
   })
 
-  it('refuses a time zone that there is not, and whoever has no token', async () => {
+  it('answers 422 to an unknown time zone and 401 without a token', async () => {
     const user = await newUser(world)
     expect((await app.request('/api/v1/chat', posted(user, { message: 'x' }, { 'x-time-zone': 'Mars/Olympus' }))).status).toBe(422)
     const nobody = { headers: { authorization: '' } }
@@ -109,17 +109,17 @@ describe('POST /chat', () => {
       expect((await app.request('/api/v1/chat', posted(nobody, { message: 'x' }, { accept }))).status).toBe(401)
   })
 
-  it('takes the time zone of the latest todo that has one when the request names none', async () => {
+  it('uses the time zone of the latest todo that has one when the request names none', async () => {
     const user = await newUser(world)
     await (await world.deps.db.prisma()).todo.create({ data: { id: uuidv7(), userId: user.id, title: 'x', timeZone: 'Asia/Tokyo' } })
     const reply = await send(user, 'add call tomorrow at 9am')
     expect(reply.tool_calls[0]?.arguments).toMatchObject({ due_time: '09:00', time_zone: 'Asia/Tokyo' })
   })
 
-  it('says of a read-only token that it may only read', async () => {
+  it('answers a write with a read-only token that it may only read', async () => {
     const user = await newUser(world)
     const actor = await world.deps.verifyToken(user.token)
-    const readOnly = chatApp({ ...makeChatDeps(world.env, world.deps), verifyToken: async () => ({ ...actor, readOnly: true }) })
+    const readOnly = chatApp({ ...createChatDeps(world.env, world.deps), verifyToken: async () => ({ ...actor, readOnly: true }) })
     const reply = await answer(await readOnly.request('/api/v1/chat', posted(user, { message: 'add milk' })), ChatReply)
     expect(reply.response).toContain('may only read')
     expect(await (await world.deps.db.prisma()).todo.count({ where: { userId: user.id } })).toBe(0)
@@ -130,7 +130,7 @@ describe('POST /chat', () => {
 })
 
 describe('conversations', () => {
-  it('are listed by pages, the latest first, and shown by pages, oldest message first', async () => {
+  it('lists conversations in pages, latest first, and their messages in pages, oldest first', async () => {
     const user = await newUser(world)
     const ids: string[] = []
     for (const title of ['first', 'second', 'third']) ids.unshift((await send(user, `add ${title}`)).conversation_id)
@@ -160,7 +160,7 @@ describe('conversations', () => {
     expect((await show(user, first ?? '', '?cursor=nonsense')).status).toBe(422)
   })
 
-  it('of someone else are not there, whatever one does with them', async () => {
+  it('answers 404 to every request for another user’s conversation', async () => {
     const [ada, eve] = [await newUser(world), await newUser(world)]
     const { conversation_id: id } = await send(ada, 'add a secret')
     const address = `/api/v1/conversations/${id}`
@@ -176,7 +176,7 @@ describe('conversations', () => {
     expect((await answer(await show(ada, id), Conversation)).count).toBe(3)
   })
 
-  it('are deleted with their messages; the todos stay', async () => {
+  it('deletes a conversation with its messages and keeps the todos', async () => {
     const user = await newUser(world)
     const { conversation_id: id } = await send(user, 'add milk')
     const gone = await app.request(`/api/v1/conversations/${id}`, { method: 'DELETE', headers: user.headers })
@@ -186,7 +186,7 @@ describe('conversations', () => {
     expect(await (await world.deps.db.prisma()).todo.count({ where: { userId: user.id } })).toBe(1)
   })
 
-  it('take one message at a time, from however many replicas', async () => {
+  it('handles one message of a conversation at a time over several replicas', async () => {
     const user = await newUser(world)
     const { conversation_id: id } = await send(user, 'add zero')
     const replicas = await Promise.all([startFunction('chat', testEnvironment()), startFunction('chat', testEnvironment())])
@@ -203,7 +203,7 @@ describe('conversations', () => {
     for (const [index, { role, content }] of messages.entries()) {
       if (role === 'user') expect(messages[index + 2]?.content).toBe(`Added “${content.replace('add ', '')}”.`)
     }
-    // What one replica has shown is what another's "it" means.
+    // A replica resolves "it" to a todo that another replica has shown.
     const listed = await fetch(`${replicas[0]?.url}/api/v1/chat`, posted(user, { message: 'show my tasks', conversation_id: id }))
     const first = /1\. (\w+)/.exec((await answer(listed, ChatReply)).response)?.[1]
     const done = await fetch(`${replicas[1]?.url}/api/v1/chat`, posted(user, { message: 'complete the first one', conversation_id: id }))
@@ -211,7 +211,7 @@ describe('conversations', () => {
     await Promise.all(replicas.map((replica) => replica.stop()))
   })
 
-  it('that a crashed replica held are free again when its lease has run out, and it can write no more', async () => {
+  it('frees a conversation when the lease of a crashed replica expires, and fences that replica off', async () => {
     const user = await newUser(world)
     const { conversation_id: id } = await send(user, 'add zero')
     const { db } = world.deps
@@ -220,7 +220,7 @@ describe('conversations', () => {
   })
 })
 
-it('imports neither the SDK nor chrono before it needs them', async () => {
+it('imports neither the OpenAI SDK nor chrono before first use', async () => {
   const { readFile } = await import('node:fs/promises')
   const files = ['app', 'model', 'deps', 'answer', 'rules/dates'].map((name) => `${import.meta.dirname}/${name}.ts`)
   const sources = await Promise.all(files.map((file) => readFile(file, 'utf8')))

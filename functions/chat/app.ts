@@ -1,4 +1,4 @@
-// The HTTP face of chat and of conversations.
+// The HTTP routes of chat and conversations.
 import { randomUUID } from 'node:crypto'
 import type { UserRate } from '../../shared/accounts/user-rates.ts'
 import {
@@ -25,7 +25,7 @@ import { tracedModel } from './traced-model.ts'
 import { openTurn, type Place, type Reply } from './turn.ts'
 import { UI_STREAM_HEADERS, uiStream } from './ui-stream.ts'
 
-/** `messageRate`: how many messages a user may send. */
+/** `messageRate` limits the messages of each user. */
 export type ChatDeps = AppDeps & AnswerDeps & { verifyToken: VerifyToken; messageRate: UserRate }
 export type ChatApp = ReturnType<typeof chatApp>
 
@@ -37,14 +37,14 @@ export function chatApp(deps: ChatDeps) {
   const signed = signedIn(deps)
   const engine = deps.ask ? ('model' as const) : ('rules' as const)
 
-  return createApp({ name: 'chat', about: 'The todos in words, and the conversations about them.' }, deps)
+  return createApp({ name: 'chat', about: 'Chat about the todos, and the stored conversations.' }, deps)
     .post('/api/v1/chat', serves(chat), signed, headers(ChatHeaders), body(ChatRequest), async (c) => {
       const { ctx } = c.var
       await deps.messageRate(ctx.actor.userId)
       const { message, conversation_id, message_id: messageId } = c.req.valid('json')
       const deadline = createDeadline(limits, c.req.raw)
       const streams = /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
-      // Before anything is sent: a conversation that is not there is an ordinary 404, streaming or not.
+      // Open the turn before the response starts, so that an unknown conversation is a 404 for a stream too.
       const turn = await openTurn(deps, ctx, { message, messageId, place: placeOf(conversation_id, streams) }, deadline)
       const about = {
         conversation_id: turn.conversationId,
@@ -83,11 +83,11 @@ export function chatApp(deps: ChatDeps) {
 
 function placeOf(conversationId: string | null | undefined, streams: boolean): Place {
   if (conversationId) return { type: 'given', id: conversationId }
-  // A client that streams reads the id of the conversation that it began.
+  // A streaming client reads the new conversation's id from the part `start`.
   return conversationId === null || streams ? { type: 'new' } : { type: 'implicit' }
 }
 
-/** Gives a stored answer again. */
+/** Replays a stored answer. */
 async function repeat({ response, calls, failure }: Reply, emit: Emit): Promise<Answer> {
   for (const call of calls) {
     emit({ type: 'call', call })

@@ -1,9 +1,9 @@
-// `fetch` for a server that is not trusted: it reads a bounded number of bytes and goes nowhere else.
+// `fetch` for an untrusted server: it limits the bytes of a response and follows no redirect.
 import { AppError } from '../../shared/core/errors.ts'
 
 /**
  * A `fetch` that reads at most `maxBytes` of a response, after decompression; then it aborts the request, and reading the body throws
- * AppError `bad_gateway`. A redirect is returned as it is: the request carries a key and the user's words.
+ * AppError `bad_gateway`. A redirect is returned, not followed: the request carries an API key and the user's text.
  */
 export function createBoundedFetch(maxBytes: number): typeof fetch {
   return async (input, init) => {

@@ -1,4 +1,4 @@
-// A yes or a no to what the server asked. The server alone reads it and runs exactly the calls it asked about: no model is between.
+// Yes/no is handled by the server, never by the model: it runs exactly the calls it asked about.
 
 import type { Journal } from '../../shared/conversations/journal.ts'
 import type { UserContext } from '../../shared/core/context.ts'
@@ -6,7 +6,7 @@ import type { Confirmations } from './confirmations.ts'
 import { findTodo } from './lookup.ts'
 import { runInPages } from './pages.ts'
 import type { ChatState } from './state.ts'
-import { namedAmong, tellDone, tellUndone } from './told.ts'
+import { namedAmong, summarizeCalls, summarizeUndone } from './summary.ts'
 import type { Call, Toolbox } from './toolbox.ts'
 
 const YES =
@@ -18,8 +18,8 @@ export const isYes = (message: string) => YES.test(message.trim())
 export const isNo = (message: string) => NO.test(message.trim())
 
 /**
- * Calls in a row that differ in their todo alone, as one that has all the ids: thousands are kept and proven in that form.
- * `unpackCalls` gives the same calls in the same order.
+ * Merges consecutive calls that differ only in `todo_id` into one with all the ids, so that thousands of calls stay small.
+ * `unpackCalls` returns the same calls in the same order.
  */
 export function packCalls(calls: readonly Call[]): Call[] {
   const packed: { call: Call; ids: unknown[]; rest: string }[] = []
@@ -44,7 +44,7 @@ export function unpackCalls(packed: readonly Call[]): Call[] {
 
 type Deps = { ctx: UserContext; journal: Journal; toolbox: Toolbox; confirmations: Confirmations }
 
-/** The answer to a message that says yes or no to what the last answer asked; undefined when it says anything else. */
+/** The answer to a yes or no; undefined when no confirmation is pending or the message is neither. */
 export async function settleConfirmation(deps: Deps, message: string, { confirmation }: ChatState): Promise<string | undefined> {
   if (!confirmation) return undefined
   if (isNo(message)) return 'All right: nothing was changed.'
@@ -57,10 +57,10 @@ export async function settleConfirmation(deps: Deps, message: string, { confirma
   const calls = unpackCalls(packed)
   const titles = await titlesOf(ctx, calls)
   const ran = await runInPages({ ctx, journal, toolbox }, calls, true)
-  return [tellDone(ran, titles), ...tellUndone(ran, calls.length)].join(' ')
+  return [summarizeCalls(ran, titles), ...summarizeUndone(ran, calls.length)].join(' ')
 }
 
-/** The titles that a sentence about these calls names, by the ids as the calls spell them; a todo that is gone has none. */
+/** Titles by todo id, for the calls that a summary names. A deleted todo has none. */
 export async function titlesOf(ctx: UserContext, calls: readonly Call[]): Promise<Map<string, string>> {
   const ids = namedAmong(calls).map(({ arguments: given }) => String(given.todo_id))
   const titled = await Promise.all(

@@ -1,16 +1,16 @@
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
-import { makeConfirmations } from './confirmations.ts'
+import { createConfirmations } from './confirmations.ts'
 
 const keys = { current: '1', secrets: new Map([['1', Buffer.from('x'.repeat(32))]]) }
 let now = new Date('2027-01-13T10:00:00Z')
-const confirmations = makeConfirmations(keys, () => now)
+const confirmations = createConfirmations(keys, () => now)
 const calls = [{ name: 'delete_task', arguments: { todo_id: 'a', note: { y: 1, x: 2 } } }]
 const subject = { userId: 'ada', calls }
 
 describe('a confirmation', () => {
-  it('is good for what it was given for, however its arguments are ordered', async () => {
+  it('accepts a confirmation for the same calls with their arguments in any order', async () => {
     const token = await confirmations.issue(subject)
     expect(await confirmations.confirms(token, subject)).toBe(true)
     const reordered = [{ name: 'delete_task', arguments: { note: { x: 2, y: 1 }, todo_id: 'a' } }]
@@ -26,7 +26,7 @@ describe('a confirmation', () => {
     expect(await confirmations.confirms(await confirmations.issue(subject), other)).toBe(false)
   })
 
-  it('ends after ten minutes', async () => {
+  it('rejects a confirmation after ten minutes', async () => {
     const token = await confirmations.issue(subject)
     now = new Date('2027-01-13T10:09:59Z')
     expect(await confirmations.confirms(token, subject)).toBe(true)
@@ -35,10 +35,10 @@ describe('a confirmation', () => {
     now = new Date('2027-01-13T10:00:00Z')
   })
 
-  it('is neither an access token, nor garbage, nor signed by someone else, nor unsigned', async () => {
+  it('rejects an access token, garbage, a foreign signature and an unsigned token as confirmation', async () => {
     const issue = makeTokenIssuer({ keys, issuer: 'i', audience: 'a', lifetime: 600 }, () => now)
     const { token: access } = await issue({ id: 'ada', email: 'ada@example.com' })
-    const foreign = await makeConfirmations({ current: '1', secrets: new Map([['1', Buffer.from('y'.repeat(32))]]) }, () => now).issue(
+    const foreign = await createConfirmations({ current: '1', secrets: new Map([['1', Buffer.from('y'.repeat(32))]]) }, () => now).issue(
       subject,
     )
     const [, payload] = (await confirmations.issue(subject)).split('.')

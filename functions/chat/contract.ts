@@ -1,4 +1,4 @@
-// What chat takes and answers.
+// The schemas of POST /chat.
 import { z } from 'zod'
 import { ConversationRef, ToolCall } from '../../shared/conversations/conversations.ts'
 import { text } from '../../shared/core/text.ts'
@@ -28,7 +28,7 @@ export const ChatHeaders = z.object({
   ),
 })
 
-/** Who answered. */
+/** The engine that answered: a language model or the built-in interpreter. */
 export const Engine = z.enum(['model', 'rules'])
 
 export const ChatReply = z
@@ -60,7 +60,7 @@ export const ChatReply = z
   })
 export type ChatReply = z.output<typeof ChatReply>
 
-/** What `serves` and the API description need to know of the route. */
+/** The route's part of the API description. */
 export const chat = {
   name: 'chat',
   summary: 'Say something about the todos, in words.',

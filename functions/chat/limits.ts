@@ -1,52 +1,54 @@
-// What one request to chat may cost, in one place.
+// The limits of one chat request.
 
 export type ChatLimits = typeof chatLimits
 
 export const chatLimits = {
-  /** Milliseconds until no new work begins: no question to the model, no tool, no wait for the conversation. */
+  /** Until no new work begins: no model request, no tool call, no wait for the conversation. */
   timeMs: 55_000,
-  /** Milliseconds after that which work in flight gets. */
+  /** After `timeMs`, for work in flight to finish. */
   graceMs: 2_000,
   /**
-   * Milliseconds after `timeMs` until the answer is out, whatever still hangs; the release of the lease may take half a second more. Also
-   * the milliseconds that any answer waits until it is stored.
+   * After `timeMs`, until the answer is sent even if work still hangs; releasing the lease may take half a second more. Also the longest
+   * wait for an answer to be stored.
    */
   endingMs: 4_500,
-  /** Milliseconds for the calls of “everything”: the rest of `timeMs` is for the answer. */
+  /** For the calls of a request about “everything”; the rest of `timeMs` is for the answer. */
   manyMs: 45_000,
-  /** Times the model is asked. */
+  /** Model requests, not counting retries. */
   turns: 8,
-  /** Tools called. */
+  /** Tool calls. */
   calls: 24,
-  /** Calls that repeat an earlier one word for word before the loop is given up. */
+  /** Identical repeated calls before the loop is stopped. */
   repeats: 3,
-  /** Characters of one call's arguments. */
-  arguments: 16_000,
-  /** Tokens the model may answer with, a turn. */
+  /** Of one call. */
+  argumentChars: 16_000,
+  /** Of one result, as the model and the conversation's rows get it. */
+  resultChars: 12_000,
+  /** Of one answer of the model. */
   outputTokens: 4_096,
-  /** Bytes of text that are kept of one answer: a server need not keep to its limit of tokens. */
+  /** Text kept of one answer: a server may ignore its token limit. */
   answerBytes: 64_000,
-  /** Bytes of one HTTP response of the model's server that are read, envelope and all. */
+  /** Of one whole HTTP response of the model's server. */
   bodyBytes: 4 * 1024 * 1024,
-  /** Calls that are kept of one answer. */
+  /** Calls kept of one answer. */
   answerCalls: 100,
-  /** Tokens of earlier messages that the model is shown. */
+  /** Of earlier messages in the prompt. */
   historyTokens: 8_000,
-  /** Messages (rows) that are looked at for it. */
+  /** Messages (rows) read for it. */
   historyRows: 40,
-  /** Times a model server that is overloaded or away is asked again, a turn. */
+  /** Retries of one model request while its server is overloaded or unavailable. */
   retries: 3,
-  /** Milliseconds before the first of them, twice as many before the next, and so on. */
-  retryPause: 500,
-  /** Milliseconds between two comments that keep a stream's connection alive. */
-  keepAlive: 15_000,
-  /** Milliseconds after the end of a stream that its client has to read the rest: until then the request occupies its user's share. */
+  /** Before the first retry; doubles with each further one. */
+  retryPauseMs: 500,
+  /** Between two comments that keep a stream's connection open. */
+  keepAliveMs: 15_000,
+  /** After the end of a stream, for its client to read the rest. Until then the request counts towards its user's limit. */
   unreadMs: 10_000,
-  /** Bytes of an answer that are stored in full for a retry; in a longer one the results of calls are shortened. */
+  /** Of an answer stored for retries; in a longer one the results of calls are shortened. */
   replyBytes: 64_000,
 }
 
-/** About four bytes a token: an estimate that every model server agrees with well enough for a budget. */
+/** Estimates tokens at four bytes each: close enough for a budget with any model server. */
 export function estimateTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / 4)
 }

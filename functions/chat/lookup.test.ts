@@ -1,4 +1,4 @@
-// A database that does not answer is a failure, and never “I do not know that todo”.
+// A database that does not answer is an error, never “I do not know that todo”.
 import { afterAll, describe, expect, it } from 'vitest'
 import type { UserContext } from '../../shared/core/context.ts'
 import { asAppError } from '../../shared/core/failure.ts'
@@ -20,7 +20,7 @@ afterAll(async () => {
 const GONE = { id: '019e1c6a-7b1e-7c52-9a3f-2f1d4b8e6a10', title: 'Milk' }
 const kindOf = (error: unknown) => asAppError(error).kind
 
-/** As much of a scene as looking up todos needs. */
+/** The part of a scene that looking up todos needs. */
 function sceneOf(ctx: UserContext): Pick<Scene, 'ctx' | 'moment' | 'reader' | 'state'> {
   const state = ChatState.parse({ shown: [GONE], focus: [GONE] })
   return { ctx, state, reader: createReader(ctx), moment: { now: new Date(), zone: { name: 'UTC', known: true } } }
@@ -41,7 +41,7 @@ const lookups: [string, (ctx: UserContext) => Promise<unknown>, unknown][] = [
 ]
 
 describe.each(lookups)('looking up %s', (_, look, missing) => {
-  it('is no failure when the todo is gone', async () => {
+  it('finds nothing when the todo was deleted', async () => {
     const user = await newUser(world)
     expect(await look(contextOf(world.deps, user))).toEqual(missing)
   })

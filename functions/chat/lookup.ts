@@ -1,11 +1,11 @@
-// Todos by the ids that a conversation remembers. One may be deleted by now, which is no failure; every other error is.
+// Reads todos by the ids that a conversation remembers. Such a todo may be deleted meanwhile, which is not an error.
 import type { UserContext } from '../../shared/core/context.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import type { Todo } from '../../shared/todos/schema.ts'
 import { getTodo } from '../../shared/todos/todos.ts'
 
 /**
- * The todo, or undefined when the user has none with this id.
+ * The todo; undefined when the user has none with this id.
  * @throws AppError or a database error: anything but `not_found`
  */
 export async function findTodo(ctx: UserContext, todo_id: string): Promise<Todo | undefined> {

@@ -1,45 +1,48 @@
-// What a model server's failure means to whoever chats. Its own words stay here: they may name keys, accounts and hosts.
+// Maps a model server's failure to an error for the user. The server's own text is left out: it may name keys, accounts and hosts.
 import { AppError } from '../../shared/core/errors.ts'
 
 export type ModelFailure = {
   failure: AppError
-  /** Whether asking again may help: after a moment, when the server has told us how long, or not at all. */
-  again: 'soon' | 'when told' | false
+  /** Whether to retry: with backoff, after the server's `Retry-After`, or not at all. */
+  retry: 'backoff' | 'retry-after' | false
 }
 
-/** An answer that ended before its end. */
-export const cut = () => new AppError('bad_gateway', "The language model's answer broke off.")
+/** The error of an answer that ended early. */
+export const truncated = () => new AppError('bad_gateway', "The language model's answer broke off.")
 
-/** `error` is what the SDK threw; it is told by its status, because its classes are in a module that is imported late. */
+/** Reads an error of the SDK by its status: its classes are in a module that is imported on first use. */
 export function readModelFailure(error: unknown): ModelFailure {
-  if (error instanceof AppError) return { failure: error, again: false }
+  if (error instanceof AppError) return { failure: error, retry: false }
   const { status, headers } = facts(error)
   const retryAfter = secondsIn(headers)
-  const again = retryAfter === undefined ? 'soon' : 'when told'
+  const retry = retryAfter === undefined ? 'backoff' : 'retry-after'
   if (status === 401 || status === 403)
     return {
-      failure: gateway("The language model's server refuses this server's key. Its operator must check OPENAI_API_KEY.", error),
-      again: false,
+      failure: badGateway("The language model's server refuses this server's key. Its operator must check OPENAI_API_KEY.", error),
+      retry: false,
     }
   if (status !== undefined && status >= 300 && status < 400)
     return {
-      failure: gateway("The language model's server redirects the request. The operator must check OPENAI_BASE_URL.", error),
-      again: false,
+      failure: badGateway("The language model's server redirects the request. The operator must check OPENAI_BASE_URL.", error),
+      retry: false,
     }
   if (status === 404)
     return {
-      failure: gateway('The language model is not there. The operator must check OPENAI_MODEL and OPENAI_BASE_URL.', error),
-      again: false,
+      failure: badGateway('The language model is not there. The operator must check OPENAI_MODEL and OPENAI_BASE_URL.', error),
+      retry: false,
     }
   if (status === 429)
-    return { failure: away('The language model is overloaded, or its quota is used up. Please try again later.', error, retryAfter), again }
+    return {
+      failure: modelUnavailable('The language model is overloaded, or its quota is used up. Please try again later.', error, retryAfter),
+      retry,
+    }
   if (status === undefined || status === 408 || status >= 500)
-    return { failure: away('The language model does not answer at the moment. Please try again.', error, retryAfter), again }
-  return { failure: gateway("The language model's server refuses the request.", error), again: false }
+    return { failure: modelUnavailable('The language model does not answer at the moment. Please try again.', error, retryAfter), retry }
+  return { failure: badGateway("The language model's server refuses the request.", error), retry: false }
 }
 
-const gateway = (detail: string, cause: unknown) => new AppError('bad_gateway', detail, { cause })
-const away = (detail: string, cause: unknown, retryAfter = 10) => new AppError('unavailable', detail, { cause, retryAfter })
+const badGateway = (detail: string, cause: unknown) => new AppError('bad_gateway', detail, { cause })
+const modelUnavailable = (detail: string, cause: unknown, retryAfter = 10) => new AppError('unavailable', detail, { cause, retryAfter })
 
 function facts(error: unknown): { status: number | undefined; headers: Headers | undefined } {
   if (!(error instanceof Error)) return { status: undefined, headers: undefined }

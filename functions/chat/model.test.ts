@@ -1,4 +1,4 @@
-// The model's client against servers that send too much, never end, or point elsewhere: over real HTTP.
+// The model's client against servers that send too much, never end, or redirect: over real HTTP.
 import { once } from 'node:events'
 import type { RequestListener, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import { startServer } from '../../shared/testing/http-server.ts'
 import { chatLimits } from './limits.ts'
 import { createModel, type Question } from './model.ts'
 
-const limits = { ...chatLimits, retryPause: 1 }
+const limits = { ...chatLimits, retryPauseMs: 1 }
 
 /** A model's server that answers with `listener`; `closed` resolves when the connection of a request is gone. */
 async function startModelServer(listener: RequestListener) {
@@ -32,7 +32,7 @@ const json = (response: ServerResponse) => response.writeHead(200, { 'content-ty
 const events = (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/event-stream' })
 const chunk = (delta: object, finish_reason: string | null = null) => `data: ${JSON.stringify({ choices: [{ delta, finish_reason }] })}\n\n`
 
-/** Writes until the connection is gone; returns how many bytes that were. */
+/** Writes until the connection has closed; returns the number of bytes. */
 async function flood(response: ServerResponse, piece: string): Promise<number> {
   let bytes = 0
   const pump = () => {
@@ -70,14 +70,14 @@ describe('a long answer', () => {
     expect(shown.join('')).toBe(text)
   })
 
-  it('is cut without a stream, too', async () => {
+  it('truncates a long JSON answer', async () => {
     const { url } = await startModelServer((_request, response) => {
       json(response).end(JSON.stringify({ choices: [{ message: { content: '€'.repeat(500_000) } }] }))
     })
     expect(Buffer.byteLength((await askAt(url)).text)).toBeLessThanOrEqual(limits.answerBytes)
   })
 
-  it('keeps no more of a call than its limits, which is enough to refuse it', async () => {
+  it('keeps one character more of a call than its limits, so that it is rejected', async () => {
     const { url } = await startModelServer((_request, response) => {
       events(response)
       for (let index = 0; index < 200; index++) {
@@ -90,7 +90,7 @@ describe('a long answer', () => {
     })
     const { calls } = await askAt(url, { onText: () => {} })
     expect(calls).toHaveLength(limits.answerCalls)
-    expect(calls[0]?.arguments).toHaveLength(limits.arguments + 1)
+    expect(calls[0]?.arguments).toHaveLength(limits.argumentChars + 1)
     expect(calls[0]?.name).toHaveLength(200)
   })
 })
@@ -109,7 +109,7 @@ describe('a body without an end', () => {
     })
     await expect(askAt(url, { onText })).rejects.toMatchObject({ kind: 'bad_gateway' })
     await closed
-    // The sockets' buffers take some megabytes that nobody reads.
+    // The sockets' buffers take some megabytes that are never read.
     expect(await sent.promise).toBeLessThan(limits.bodyBytes + 16 * 1024 * 1024)
     expect(requests()).toBe(1)
   })

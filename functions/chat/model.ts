@@ -1,16 +1,16 @@
-// The language model, behind any server that speaks OpenAI's chat completions. The SDK is imported with the first question: it is heavy,
-// and without a key nobody needs it.
+// The client of a language model, for any server with OpenAI's chat completions API. The SDK is imported on the first request: it is
+// heavy, and unused without a key.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type OpenAI from 'openai'
 import type { ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions'
 import type { Stream } from 'openai/streaming'
 import { createBoundedFetch } from './bounded-fetch.ts'
 import type { ChatLimits } from './limits.ts'
-import { cut, readModelFailure } from './model-failure.ts'
+import { readModelFailure, truncated } from './model-failure.ts'
 
 export type ModelConfig = {
   apiKey: string
-  /** Where the server is; OpenAI itself when undefined. */
+  /** The server's base URL; OpenAI's when undefined. */
   baseUrl: string | undefined
   model: string
 }
@@ -19,24 +19,26 @@ export type Question = {
   messages: ChatCompletionMessageParam[]
   tools: ChatCompletionTool[]
   signal: AbortSignal
-  /** Is given the text as it arrives; without it the answer comes in one piece. */
+  /** Receives the text as it arrives; undefined requests the answer in one piece. */
   onText: ((text: string) => void) | undefined
 }
 
 export type ModelAnswer = {
   text: string
   calls: { name: string; arguments: string }[]
-  /** What it cost, if the server says so. */
+  /** The tokens used, if the server reports them. */
   tokens: number | undefined
 }
 export type AskModel = (question: Question) => Promise<ModelAnswer>
 
-/** Characters of a call's name or id. */
-const NAME_LENGTH = 200
-/** Tokens that one answer can cost, with all that was asked. */
-const MAX_TOKENS = 10_000_000
+const answerLimits = {
+  /** Of a call's name or id. */
+  nameChars: 200,
+  /** Reported for one answer and its prompt; more is not believable. */
+  reportedTokens: 10_000_000,
+}
 
-/** @throws AppError `bad_gateway` or `unavailable`; whatever the signal's reason is, when it aborts */
+/** The returned function throws AppError `bad_gateway` or `unavailable`, or the signal's reason when it aborts. */
 export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: ChatLimits): AskModel {
   let client: Promise<OpenAI> | undefined
   async function connect(): Promise<OpenAI> {
@@ -52,7 +54,7 @@ export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: Cha
       project: null,
     })
   }
-  // OpenAI's newer models refuse the old name of this limit; most compatible servers know only the old one.
+  // OpenAI's newer models reject the old name of this limit; most compatible servers know only the old one.
   const outputLimit = baseUrl ? { max_tokens: limits.outputTokens } : { max_completion_tokens: limits.outputTokens }
 
   async function ask({ messages, tools, signal, onText }: Question): Promise<ModelAnswer> {
@@ -64,7 +66,7 @@ export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: Cha
     return readStream(stream, onText, limits)
   }
 
-  return async function askPatiently(question) {
+  return async function askWithRetries(question) {
     const { signal, onText } = question
     let begun = false
     const noteText =
@@ -80,11 +82,11 @@ export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: Cha
         return answer
       } catch (error) {
         signal.throwIfAborted()
-        const { failure, again } = readModelFailure(error)
-        if (!again || begun || attempt >= limits.retries) throw failure
+        const { failure, retry } = readModelFailure(error)
+        if (!retry || begun || attempt >= limits.retries) throw failure
         const wait =
-          failure.retryAfter !== undefined && again === 'when told' ? failure.retryAfter * 1000 : limits.retryPause * 2 ** attempt
-        // The user would be gone before the server is back.
+          failure.retryAfter !== undefined && retry === 'retry-after' ? failure.retryAfter * 1000 : limits.retryPauseMs * 2 ** attempt
+        // The client would time out before the server recovers.
         if (wait > limits.timeMs / 4) throw failure
         await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
       }
@@ -94,7 +96,7 @@ export function createModel({ apiKey, baseUrl, model }: ModelConfig, limits: Cha
 
 function readCompletion({ choices, usage }: ChatCompletion, limits: ChatLimits): ModelAnswer {
   const message = choices?.[0]?.message
-  if (!message) throw cut()
+  if (!message) throw truncated()
   const calls = (message.tool_calls ?? []).flatMap((call) => (call.type === 'function' ? [call.function] : []))
   return {
     text: fitting(String(message.content ?? message.refusal ?? ''), limits.answerBytes),
@@ -122,15 +124,15 @@ async function readStream(stream: Stream<ChatCompletionChunk>, onText: (text: st
     for (const part of tool_calls ?? []) addPart(calls, part, limits)
     finished ||= choice.finish_reason !== null && choice.finish_reason !== undefined
   }
-  // A stream that ends without saying why was cut: half a call must not run.
-  if (!finished) throw cut()
+  // A stream without a finish reason was truncated: half a call must not run.
+  if (!finished) throw truncated()
   return { ...answer, calls: calls.map((call) => ({ name: call.name, arguments: call.arguments })) }
 }
 
 type StreamedCall = { index: number | undefined; id: string | undefined; name: string; arguments: string }
 type Part = ChatCompletionChunk.Choice.Delta.ToolCall
 
-/** Not every server counts its calls: a new id begins a new call as well as a new index does. */
+/** Some servers send no index, so a new id begins a new call as well. */
 function addPart(calls: StreamedCall[], { index, id: given, function: part }: Part, limits: ChatLimits): void {
   const id = given && nameIn(given)
   let call = calls.findLast((known) => known.index === index)
@@ -140,25 +142,25 @@ function addPart(calls: StreamedCall[], { index, id: given, function: part }: Pa
     calls.push(call)
   }
   call.name ||= nameIn(part?.name ?? '')
-  call.arguments += String(part?.arguments ?? '').slice(0, limits.arguments + 1 - call.arguments.length)
+  call.arguments += String(part?.arguments ?? '').slice(0, limits.argumentChars + 1 - call.arguments.length)
 }
 
-const nameIn = (given: unknown) => String(given).slice(0, NAME_LENGTH)
+const nameIn = (given: unknown) => String(given).slice(0, answerLimits.nameChars)
 
-/** The beginning of a text that fits into so many bytes of UTF-8; no character is cut in two. */
+/** The beginning of a text, at most `bytes` of UTF-8. Never splits a character. */
 function fitting(text: string, bytes: number): string {
-  // A UTF-16 unit has three bytes at the most.
+  // A UTF-16 unit takes at most three bytes.
   if (text.length * 3 <= bytes) return text
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read)
 }
 
-/** What a server says that its answer cost, if that can be true: it is taken from the user's budget. */
+/** The reported tokens, if believable: they are charged to the user's budget. */
 function tokensIn(usage: { total_tokens?: unknown } | null | undefined): number | undefined {
   const tokens = usage?.total_tokens
-  return typeof tokens === 'number' && Number.isInteger(tokens) && tokens > 0 && tokens <= MAX_TOKENS ? tokens : undefined
+  return typeof tokens === 'number' && Number.isInteger(tokens) && tokens > 0 && tokens <= answerLimits.reportedTokens ? tokens : undefined
 }
 
-/** Some servers send the object itself instead of its JSON. One character too many is enough to be refused. */
+/** Some servers send an object instead of JSON text. One character above the limit is kept, so that the toolbox rejects it. */
 function asText(given: unknown, limits: ChatLimits): string {
-  return (typeof given === 'string' ? given : JSON.stringify(given ?? {})).slice(0, limits.arguments + 1)
+  return (typeof given === 'string' ? given : JSON.stringify(given ?? {})).slice(0, limits.argumentChars + 1)
 }

@@ -1,4 +1,4 @@
-// A call whose outcome nobody knows: the connection was lost, or the time was up, after its statement had been sent.
+// A call with an unknown outcome: the connection was lost or the time was up after its statement had been sent.
 import type { StoredCall } from '../../shared/conversations/conversations.ts'
 
 /** The result of such a call, for users and models alike. */

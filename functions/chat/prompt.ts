@@ -1,4 +1,4 @@
-// What the model is told about its task, and how the past and the tools look to it.
+// The system prompt, and the history and tools in the form that the model's API takes.
 import type { ChatCompletionMessageParam, ChatCompletionTool } from 'openai/resources/chat/completions'
 import { brief } from '../../shared/conversations/brief.ts'
 import type { StoredCall } from '../../shared/conversations/conversations.ts'
@@ -7,7 +7,7 @@ import { inputSchemaOf, type Tool } from '../../shared/todos/tools.ts'
 import { estimateTokens } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
 
-/** The user's moment, in words: a model knows no clock. */
+/** Names the user's date and time: a model has no clock. */
 export function systemPrompt(now: Date, timeZone: string, readOnly: boolean): string {
   const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone }).format(now)
   return [
@@ -23,7 +23,7 @@ export function systemPrompt(now: Date, timeZone: string, readOnly: boolean): st
 
 const described = new WeakMap<Tool, ChatCompletionTool>()
 
-/** A tool as the model sees it: the operation's own words and schema. */
+/** A tool with the texts and schema of its operation. Cached. */
 export function describeTool(tool: Tool): ChatCompletionTool {
   const known = described.get(tool)
   if (known) return known
@@ -36,7 +36,7 @@ export function describeTool(tool: Tool): ChatCompletionTool {
   return fresh
 }
 
-/** An assistant's turn as the model server wants it back: its calls, each followed by its result. */
+/** An assistant's turn as messages: its calls, then their results. */
 export function toTurn(content: string, calls: readonly StoredCall[]): ChatCompletionMessageParam[] {
   if (calls.length === 0) return [{ role: 'assistant', content }]
   return [
@@ -57,7 +57,7 @@ export function toTurn(content: string, calls: readonly StoredCall[]): ChatCompl
   ]
 }
 
-/** The newest of the past that fits into a number of tokens, beginning with something the user said. */
+/** The latest messages that fit into `tokens`, beginning with one of the user. */
 export function toHistory(past: readonly PastMessage[], tokens: number): ChatCompletionMessageParam[] {
   const kept: ChatCompletionMessageParam[][] = []
   let room = tokens

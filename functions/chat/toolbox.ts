@@ -1,5 +1,5 @@
-// The tools within one request: the only way from what was said, by a model or by the interpreter, to an operation. It parses arguments
-// strictly, runs one call after the other, holds back what needs the user's word, and turns every failure into a result to learn from.
+// Runs the tool calls of one request, for the model and the interpreter alike. It parses arguments strictly, runs calls one at a time,
+// holds calls that need a confirmation, and turns every failure into a result that the model can act on.
 import { z } from 'zod'
 import type { StoredCall } from '../../shared/conversations/conversations.ts'
 import { storable } from '../../shared/conversations/storable.ts'
@@ -9,33 +9,33 @@ import { asAppError, outcomeUnknown } from '../../shared/core/failure.ts'
 import { asInvalid } from '../../shared/core/invalid.ts'
 import { canonical } from '../../shared/core/json.ts'
 import { type Tool, toolsFor, withModelDefaults } from '../../shared/todos/tools.ts'
-import { endedBy, UNCONFIRMED_ENDINGS } from './endings.ts'
+import { MAX_UNCONFIRMED, todosEndedBy } from './confirmation-policy.ts'
 import type { Emit } from './events.ts'
 import type { ChatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
 
 export type Call = { name: string; arguments: Record<string, unknown> }
-/** A call that has been read: either its tool and its parsed input, or why there are none. */
+/** A parsed call: its tool and input, or the reason for its refusal. */
 type Read = { call: StoredCall; tool?: Tool; input: Record<string, unknown>; refusal?: AppError }
-export type Toolbox = ReturnType<typeof makeToolbox>
+export type Toolbox = ReturnType<typeof createToolbox>
 
 type Options = {
   limits: ChatLimits
-  /** Aborts when no further call may begin. */
+  /** Aborts when no further call may start. */
   signal: AbortSignal
   emit: Emit
   /** Receives unexpected errors. */
   report: (error: unknown) => void
 }
 
-export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: Options) {
+export function createToolbox(ctx: UserContext, { limits, signal, emit, report }: Options) {
   const tools = toolsFor(ctx.actor)
   const done: StoredCall[] = []
   const held: Call[] = []
   const ended = new Set<string>()
-  /** Each call made, with the number of writes before it: reading again after a write is no repetition. */
+  /** Each call made, with the number of writes before it: repeating a read after a write is allowed. */
   const made = new Map<string, number>()
-  /** Writes whose outcome is unknown, since the last read: only a look may tell whether to make them again. */
+  /** Writes with an unknown outcome since the last read. They may be retried only after another read. */
   const unsure = new Set<string>()
   let writes = 0
   let repeats = 0
@@ -43,11 +43,11 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
   let running: Read | undefined
   let abandoned = false
 
-  /** Reads a call: `given` is JSON text from a model, or arguments of our own making. */
+  /** Parses a call. `given` is JSON text from a model, or the interpreter's own arguments. */
   function read(id: string, name: string, given: string | Record<string, unknown>): Read {
     const call: StoredCall = { id, name: storable(name).slice(0, 64), arguments: {}, result: null, is_error: false, settled: false }
     try {
-      const parsed = typeof given === 'string' ? parseArguments(given, limits.arguments) : given
+      const parsed = typeof given === 'string' ? parseArguments(given, limits.argumentChars) : given
       call.arguments = storable(parsed)
       const tool = tools.find(({ spec }) => spec.name === name)
       if (!tool)
@@ -62,7 +62,7 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
 
   async function resultOf({ call, tool, input, refusal }: Read, hold: boolean): Promise<unknown> {
     if (refusal || !tool) throw refusal
-    if (hold && endedBy(call.name, input).length > 0) {
+    if (hold && todosEndedBy(call.name, input).length > 0) {
       held.push({ name: call.name, arguments: call.arguments })
       throw new AppError('conflict', HELD)
     }
@@ -71,7 +71,7 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
     const before = made.get(key)
     if (before !== undefined && (!isRead || before === writes)) {
       repeats++
-      throw new AppError('conflict', unsure.has(key) ? LOOK_FIRST : 'This very call was made already: use the result that it had.')
+      throw new AppError('conflict', unsure.has(key) ? LOOK_FIRST : 'This call was made already: use its result.')
     }
     made.set(key, writes)
     if (!isRead) writes++
@@ -103,20 +103,20 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
 
   return {
     tools,
-    /** Every call of this request that has its result. */
+    /** The calls of this request that have a result. */
     done: done as readonly StoredCall[],
-    /** What waits for the user's word. */
+    /** The calls that need the user's confirmation. */
     held: held as readonly Call[],
-    /** How often a call was made again word for word. */
+    /** The number of identical repeated calls. */
     repeats: () => repeats,
     read,
     /**
-     * Runs calls one after the other, and `save`s after each. When they would bring the todos that this request ends above what it may
-     * end unasked, all the ending ones among them are held. Stops between two calls when the request is aborted.
+     * Runs calls one at a time, and calls `save` after each. If the request would delete or complete more than 3 todos, all such calls
+     * are held for confirmation. Stops between two calls when the request is aborted.
      */
     async run(calls: readonly Read[], save: () => Promise<void>, { confirmed = false } = {}): Promise<void> {
-      for (const { call, input } of calls) for (const id of endedBy(call.name, input)) ended.add(id)
-      const hold = !confirmed && ended.size > UNCONFIRMED_ENDINGS
+      for (const { call, input } of calls) for (const id of todosEndedBy(call.name, input)) ended.add(id)
+      const hold = !confirmed && ended.size > MAX_UNCONFIRMED
       for (const read of calls) {
         signal.throwIfAborted()
         if (abandoned) throw new AppError('unavailable', 'This request has ended.')
@@ -132,7 +132,7 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
         await save()
       }
     },
-    /** Gives up the call that runs now, if any: its outcome is unknown if it writes. No further call begins. */
+    /** Abandons the running call, if any: a write then has an unknown outcome. No further call starts. */
     abandon(): void {
       abandoned = true
       if (!running) return
@@ -142,7 +142,7 @@ export function makeToolbox(ctx: UserContext, { limits, signal, emit, report }: 
   }
 }
 
-/** A write of which nobody knows whether it was made. */
+/** A write with an unknown outcome. */
 class UnknownOutcome extends Error {}
 
 function errorResult(error: unknown): object {
@@ -151,11 +151,11 @@ function errorResult(error: unknown): object {
   return { error: message, ...(issues?.length ? { issues } : {}) }
 }
 
-const LOOK_FIRST = 'It is not known whether this very call was done: look it up first. Make the call again if it was not.'
+const LOOK_FIRST = 'It is not known whether this call was done: look it up first. Make the call again if it was not.'
 
 const HELD =
   'Nothing was changed by this call: it waits for the user to confirm, because this request deletes or completes more than ' +
-  `${UNCONFIRMED_ENDINGS} todos. Do not repeat it. Make the other calls, if there are any; the user will be asked.`
+  `${MAX_UNCONFIRMED} todos. Do not repeat it. Make the other calls, if there are any; the user will be asked.`
 
 function parseArguments(text: string, limit: number): Record<string, unknown> {
   if (text.length > limit) throw new AppError('too_large', `The arguments must have ${limit} characters at the most.`)
@@ -165,13 +165,13 @@ function parseArguments(text: string, limit: number): Record<string, unknown> {
   } catch (cause) {
     throw new AppError('malformed', 'The arguments are not a JSON object.', { cause })
   }
-  // What reads them later, here and in PostgreSQL, goes down level by level and would run out of stack.
-  if (isDeeper(given, DEEPEST)) throw new AppError('malformed', `The arguments are nested deeper than ${DEEPEST} levels.`)
+  // Limit nesting: recursive readers here and in PostgreSQL would overflow the stack.
+  if (isDeeper(given, MAX_LEVELS)) throw new AppError('malformed', `The arguments are nested deeper than ${MAX_LEVELS} levels.`)
   return given
 }
 
-/** Levels of nesting: twice as many as any tool could want. */
-const DEEPEST = 8
+/** Twice as many levels of nesting as any tool needs. */
+const MAX_LEVELS = 8
 
 function isDeeper(value: unknown, levels: number): boolean {
   if (value === null || typeof value !== 'object') return false

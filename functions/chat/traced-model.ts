@@ -1,4 +1,4 @@
-// Where the time of a chat goes: the model with a span of its own each time that it is asked, in requests that are traced.
+// Adds a span for each model request to a traced request.
 import type { RequestSpan } from '../../shared/http/trace.ts'
 import type { AskModel } from './model.ts'
 

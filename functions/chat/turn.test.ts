@@ -1,5 +1,4 @@
-// Where a message goes, that it is answered once, and what the answer says when the database or the clock interrupts it.
-
+// Turns: the conversation of a message, idempotent retries, and answers that the database or the deadline interrupts.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
@@ -11,12 +10,12 @@ import { startDatabaseProxy } from '../../shared/testing/proxy.ts'
 import { startScriptedModel } from '../../shared/testing/scripted-model.ts'
 import { chatApp } from './app.ts'
 import { ChatReply } from './contract.ts'
-import { makeChatDeps } from './deps.ts'
+import { createChatDeps } from './deps.ts'
 import { type ChatLimits, chatLimits } from './limits.ts'
 
 const world = testDeps()
 const { db } = world.deps
-const app = chatApp(makeChatDeps(world.env, world.deps))
+const app = chatApp(createChatDeps(world.env, world.deps))
 afterAll(() => db.close())
 
 type App = typeof app
@@ -32,7 +31,7 @@ function post(user: Pick<TestUser, 'headers'>, body: Body, { to = app, stream = 
     headers: { ...user.headers, 'content-type': 'application/json', ...(stream ? { accept: 'text/event-stream' } : {}) },
     body: JSON.stringify(body),
   })
-  // The signal of a request that is collected as garbage never aborts.
+  // The signal of a garbage-collected request never aborts.
   kept.push(request)
   return to.request(request)
 }
@@ -41,7 +40,7 @@ async function say(user: Pick<TestUser, 'headers'>, body: Body | string, to?: Ap
   expect(sent.status).toBe(200)
   return answer(sent, ChatReply)
 }
-/** The conversation's id and the parts of a streamed answer, without ids that differ each time. */
+/** The conversation's id and the parts of a streamed answer, without random ids. */
 async function stream(user: Pick<TestUser, 'headers'>, body: Body, to?: App) {
   const text = await (await post(user, body, { stream: true, ...(to ? { to } : {}) })).text()
   const lines = text.split('\n\n').filter((line) => line.startsWith('data: {'))
@@ -57,7 +56,7 @@ async function withModel(limits: ChatLimits = chatLimits, overrides: Record<stri
   onTestFinished(model.stop)
   const own = testDeps({ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: model.url, ...overrides })
   onTestFinished(() => own.deps.db.close())
-  return { model, to: chatApp(makeChatDeps(own.env, own.deps, limits)), lines: own.lines }
+  return { model, to: chatApp(createChatDeps(own.env, own.deps, limits)), lines: own.lines }
 }
 
 /** A chat whose database is behind a proxy that can fail. */
@@ -65,15 +64,15 @@ async function withProxy(limits: Partial<ChatLimits> = {}) {
   const proxy = await startDatabaseProxy(inject('databaseUrl'))
   const own = testDeps({ DATABASE_URL: proxy.url })
   onTestFinished(async () => {
-    // First the proxy: held statements would keep the pool open.
+    // Close the proxy first: held statements would keep the pool open.
     await proxy.stop()
     await own.deps.db.close()
   })
-  return { proxy, to: chatApp(makeChatDeps(own.env, own.deps, { ...chatLimits, ...limits })), lines: own.lines }
+  return { proxy, to: chatApp(createChatDeps(own.env, own.deps, { ...chatLimits, ...limits })), lines: own.lines }
 }
 
 describe('a message without a conversation id', () => {
-  it('continues the conversation, so that a yes confirms what was asked', async () => {
+  it('continues the latest conversation, so that a yes confirms the pending question', async () => {
     const user = await newUser(world)
     for (const title of ['a', 'b', 'c', 'd', 'e']) await say(user, `add ${title}`)
     expect(await todos(user)).toBe(5)
@@ -85,12 +84,12 @@ describe('a message without a conversation id', () => {
     expect(await (await db.prisma()).conversation.count({ where: { userId: user.id } })).toBe(1)
   })
 
-  it('begins another conversation after half an hour without a message', async () => {
+  it('begins a new conversation after half an hour without a message', async () => {
     const user = await newUser(world)
     const { conversation_id: id } = await say(user, 'add a')
     const late = (minutes: number) => {
       const deps = { ...world.deps, clock: () => new Date(Date.now() + minutes * 60_000) }
-      return chatApp({ ...makeChatDeps(world.env, deps), verifyToken: () => world.deps.verifyToken(user.token) })
+      return chatApp({ ...createChatDeps(world.env, deps), verifyToken: () => world.deps.verifyToken(user.token) })
     }
     expect((await say(user, 'add b', late(29))).conversation_id).toBe(id)
     const next = await say(user, 'add c', late(60))
@@ -98,7 +97,7 @@ describe('a message without a conversation id', () => {
     expect((await say(user, 'add d', late(61))).conversation_id).toBe(next.conversation_id)
   })
 
-  it('neither continues a conversation that null or a stream began, nor does such a one continue it', async () => {
+  it('keeps conversations begun by null or a stream apart from the one without an id', async () => {
     const user = await newUser(world)
     const { conversation_id: implicit } = await say(user, 'add a')
     const { conversation_id: explicit } = await say(user, { message: 'add b', conversation_id: null })
@@ -109,18 +108,18 @@ describe('a message without a conversation id', () => {
     expect((await stream(user, { message: 'add f', conversation_id: implicit })).conversation_id).toBe(implicit)
   })
 
-  it('begins another conversation when the last one was deleted', async () => {
+  it('begins a new conversation when the last one was deleted', async () => {
     const user = await newUser(world)
     const { conversation_id: id } = await say(user, 'add a')
     await app.request(`/api/v1/conversations/${id}`, { method: 'DELETE', headers: user.headers })
     expect((await say(user, 'add b')).conversation_id).not.toBe(id)
   })
 
-  it('waits for another one that arrives at the same time, also when there is no conversation yet', async () => {
+  it('handles two concurrent first messages in one conversation, one after the other', async () => {
     const user = await newUser(world)
     const others = testDeps()
     onTestFinished(() => others.deps.db.close())
-    const apps = [app, chatApp(makeChatDeps(others.env, others.deps))]
+    const apps = [app, chatApp(createChatDeps(others.env, others.deps))]
     const replies = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((title, index) => say(user, `add ${title}`, apps[index % 2])))
     expect(new Set(replies.map(({ conversation_id }) => conversation_id)).size).toBe(1)
     const rows = await (await db.prisma()).message.findMany({ where: { conversation: { userId: user.id } }, orderBy: { position: 'asc' } })
@@ -129,7 +128,7 @@ describe('a message without a conversation id', () => {
 })
 
 describe('a message id', () => {
-  it('that comes twice is answered once: the retry gets the same answer and runs nothing', async () => {
+  it('answers a repeated message id with the stored answer and runs nothing', async () => {
     const user = await newUser(world)
     const body = { message: 'add milk', message_id: 'm1' }
     const first = await say(user, body)
@@ -139,7 +138,7 @@ describe('a message id', () => {
     expect(await (await db.prisma()).message.count({ where: { conversation: { userId: user.id } } })).toBe(3)
   })
 
-  it('that comes twice streams the same parts twice', async () => {
+  it('streams the same parts for a repeated message id', async () => {
     const user = await newUser(world)
     const body = { message: 'add milk', message_id: 'm1' }
     const first = await stream(user, body)
@@ -149,7 +148,7 @@ describe('a message id', () => {
     expect(await todos(user)).toBe(1)
   })
 
-  it('that comes many times at once, in a new conversation, is answered once', async () => {
+  it('answers many concurrent requests with one message id once, in a new conversation', async () => {
     const user = await newUser(world)
     const body = { message: 'add milk', message_id: 'm1', conversation_id: null }
     const replies = await Promise.all(Array.from({ length: 6 }, () => say(user, body)))
@@ -158,7 +157,7 @@ describe('a message id', () => {
     expect(await (await db.prisma()).conversation.count({ where: { userId: user.id } })).toBe(1)
   })
 
-  it('whose first request still runs makes the retry wait for its answer', async () => {
+  it('makes a retry wait for the answer of the first request with its message id', async () => {
     const { model, to } = await withModel()
     const user = await newUser(world)
     const done = Promise.withResolvers<void>()
@@ -180,7 +179,7 @@ describe('a message id', () => {
     expect(await todos(user)).toBe(1)
   })
 
-  /** What a process leaves behind that is killed while it answers. */
+  /** The rows that a process leaves when it is killed while it answers. */
   async function crashed(user: TestUser, body: Required<Pick<Body, 'message' | 'message_id'>>, calls: object[]) {
     const { conversation_id } = await say(user, body)
     const rows = await (await db.prisma()).message.findMany({ where: { conversationId: conversation_id }, orderBy: { position: 'asc' } })
@@ -204,7 +203,7 @@ describe('a message id', () => {
     ...rest,
   })
 
-  it('whose first request crashed in the middle says what was done and what may have been, and runs nothing', async () => {
+  it('answers a retry after a crash with the calls that ran or may have run, and runs nothing', async () => {
     const user = await newUser(world)
     const body = { message: 'add milk', message_id: 'm1' }
     const conversation_id = await crashed(user, body, [
@@ -224,7 +223,7 @@ describe('a message id', () => {
     expect(await todos(user)).toBe(0)
   })
 
-  it('whose first request crashed before it changed anything is answered by the retry', async () => {
+  it('runs a retry when the first request crashed before it changed anything', async () => {
     const user = await newUser(world)
     const body = { message: 'add milk', message_id: 'm1' }
     await crashed(user, body, [])
@@ -232,7 +231,7 @@ describe('a message id', () => {
     expect(await todos(user)).toBe(1)
   })
 
-  it('whose first request failed without a change may be tried again', async () => {
+  it('runs a retry when the first request failed without a change', async () => {
     const { model, to } = await withModel()
     const user = await newUser(world)
     model.play([{ status: 401 }])
@@ -242,7 +241,7 @@ describe('a message id', () => {
     expect((await say(user, body, to)).response).toBe('Hello.')
   })
 
-  it('of an incomplete answer gives the incomplete answer again, with its reason', async () => {
+  it('answers a retry of an incomplete answer with the same answer and its reason', async () => {
     const { model, to } = await withModel()
     const user = await newUser(world)
     model.play([{ calls: [{ name: 'add_task', arguments: { title: 'Milk' } }] }, { status: 401 }])
@@ -254,7 +253,7 @@ describe('a message id', () => {
     expect(await todos(user)).toBe(1)
   })
 
-  it('of another message, or in another conversation, is a conflict', async () => {
+  it('answers 409 to a message id of another message or conversation', async () => {
     const user = await newUser(world)
     const { conversation_id } = await say(user, { message: 'add milk', message_id: 'm1' })
     const { conversation_id: other } = await say(user, { message: 'hello', conversation_id: null })
@@ -263,14 +262,14 @@ describe('a message id', () => {
     expect(await todos(user)).toBe(1)
   })
 
-  it('of one user means nothing for another user', async () => {
+  it('keeps message ids of different users apart', async () => {
     const [ada, eve] = [await newUser(world), await newUser(world)]
     const body = { message: 'add milk', message_id: 'm1' }
     expect((await say(ada, body)).conversation_id).not.toBe((await say(eve, body)).conversation_id)
     expect([await todos(ada), await todos(eve)]).toEqual([1, 1])
   })
 
-  it('is stored with a long answer in a shorter form', async () => {
+  it('stores a long answer for retries in a shortened form', async () => {
     const user = await newUser(world)
     const description = 'x'.repeat(5_000)
     await (await db.prisma()).todo.createMany({
@@ -283,7 +282,7 @@ describe('a message id', () => {
     expect(JSON.stringify(again).length).toBeLessThan(chatLimits.replyBytes)
   })
 
-  it('goes with its conversation and with its user', async () => {
+  it('deletes stored answers with their conversation and their user', async () => {
     const user = await newUser(world)
     const { conversation_id } = await say(user, { message: 'add milk', message_id: 'm1' })
     await app.request(`/api/v1/conversations/${conversation_id}`, { method: 'DELETE', headers: user.headers })
@@ -293,13 +292,13 @@ describe('a message id', () => {
     expect(await (await db.prisma()).chatTurn.count({ where: { userId: user.id } })).toBe(0)
   })
 
-  it.each(['', ' ', 'a b', 'ü', 'x'.repeat(129), 'a\n', 'a/b'])('is refused as %j', async (message_id) => {
+  it.each(['', ' ', 'a b', 'ü', 'x'.repeat(129), 'a\n', 'a/b'])('answers 422 to the message id %j', async (message_id) => {
     expect((await post(await newUser(world), { message: 'hello', message_id })).status).toBe(422)
   })
 })
 
 describe('an interrupted write', () => {
-  it('is not called a failure when its connection was cut after the row was written', async () => {
+  it('reports a write with an unknown outcome when its connection was cut after the commit', async () => {
     const { proxy, to } = await withProxy()
     const user = await newUser(world)
     void proxy.fail('INSERT INTO todos', 'cut')
@@ -311,7 +310,7 @@ describe('an interrupted write', () => {
     expect(row?.toolCalls).toMatchObject([{ settled: true, result: { outcome: 'unknown' } }])
   })
 
-  it('is not counted as refused when it was confirmed before', async () => {
+  it('reports a confirmed write with an unknown outcome as unknown, not as failed', async () => {
     const { proxy, to } = await withProxy()
     const user = await newUser(world)
     for (const title of ['a', 'b', 'c', 'd']) await say(user, `add ${title}`, to)
@@ -322,7 +321,7 @@ describe('an interrupted write', () => {
     expect(response).not.toContain('could not be done')
   })
 
-  it('is told to a model as unknown, and is made again only after a look', async () => {
+  it('reports an interrupted write to a model as unknown, and lets it retry only after a read', async () => {
     const proxy = await startDatabaseProxy(inject('databaseUrl'))
     onTestFinished(proxy.stop)
     const { model, to } = await withModel(chatLimits, { DATABASE_URL: proxy.url })
@@ -343,7 +342,7 @@ describe('an interrupted write', () => {
     expect(reply.tool_calls.map(({ is_error }) => is_error)).toEqual([true, true, false, false])
   })
 
-  it('that never reached the database is a plain failure', async () => {
+  it('reports a write that never reached the database as failed', async () => {
     const { proxy, to } = await withProxy()
     const user = await newUser(world)
     await say(user, 'hello', to)
@@ -357,22 +356,25 @@ describe('an interrupted write', () => {
 })
 
 describe('an answer that cannot be stored', () => {
-  it.each(['cut', 'hold'] as const)('is given all the same when it was done, and the next message does not wait (%s)', async (fault) => {
-    const { proxy, to, lines } = await withProxy({ endingMs: 300 })
-    const user = await newUser(world)
-    const { conversation_id } = await say(user, 'hello', to)
-    // The statement that stores the end releases the lease, too.
-    const met = proxy.fail('lease_id = NULL', fault)
-    const begun = Date.now()
-    const reply = await say(user, { message: 'add milk', conversation_id }, to)
-    expect(reply.response).toBe('Added “milk”.')
-    await met
-    expect(lines.map(({ message }) => message)).toContain('answer not stored')
-    expect((await say(user, { message: 'add bread', conversation_id }, to)).response).toBe('Added “bread”.')
-    expect(Date.now() - begun).toBeLessThan(leaseLimits.leaseMs / 2)
-  })
+  it.each(['cut', 'hold'] as const)(
+    'returns an answer that cannot be stored when its calls ran, and the next message does not wait (%s)',
+    async (fault) => {
+      const { proxy, to, lines } = await withProxy({ endingMs: 300 })
+      const user = await newUser(world)
+      const { conversation_id } = await say(user, 'hello', to)
+      // The statement that stores the final message also releases the lease.
+      const met = proxy.fail('lease_id = NULL', fault)
+      const begun = Date.now()
+      const reply = await say(user, { message: 'add milk', conversation_id }, to)
+      expect(reply.response).toBe('Added “milk”.')
+      await met
+      expect(lines.map(({ message }) => message)).toContain('answer not stored')
+      expect((await say(user, { message: 'add bread', conversation_id }, to)).response).toBe('Added “bread”.')
+      expect(Date.now() - begun).toBeLessThan(leaseLimits.leaseMs / 2)
+    },
+  )
 
-  it('leaves a conversation that is free again as soon as the database is back', async () => {
+  it('frees the conversation of an unstored answer once the database is back', async () => {
     const { proxy, to, lines } = await withProxy()
     const user = await newUser(world)
     const { conversation_id } = await say(user, 'hello', to)
@@ -387,7 +389,7 @@ describe('an answer that cannot be stored', () => {
     expect(lines.filter(({ level, message }) => level === 'error' && message !== 'request')).toEqual([])
   })
 
-  it('is a failure when nothing was done: the conversation has lost it', async () => {
+  it('fails when an answer cannot be stored and no call ran', async () => {
     const { proxy, to } = await withProxy({ endingMs: 300 })
     const user = await newUser(world)
     const { conversation_id } = await say(user, 'hello', to)
@@ -399,11 +401,11 @@ describe('an answer that cannot be stored', () => {
 })
 
 describe('the deadline', () => {
-  // It passes when the client hangs up, too: so a busy machine does not decide when. A query gives up by itself after 12 s.
+  // The tests disconnect the client to end the deadline, so a busy machine cannot decide when. A query times out by itself after 12 s.
   const limits = { graceMs: 50, endingMs: 8_000 }
   const SOON = 10_000
 
-  it('ends an answer whose write hangs, and says that it may have been done', async () => {
+  it('ends an answer whose write hangs, and reports its outcome as unknown', async () => {
     const { proxy, to } = await withProxy(limits)
     const user = await newUser(world)
     const gone = new AbortController()
@@ -423,7 +425,7 @@ describe('the deadline', () => {
     expect(rows.at(-1)?.content).toBe(reply.response)
   })
 
-  it('ends a request whose conversation cannot be opened', async () => {
+  it('ends a request when its conversation cannot be opened before the deadline', async () => {
     const { proxy, to } = await withProxy(limits)
     const user = await newUser(world)
     const gone = new AbortController()
@@ -437,7 +439,7 @@ describe('the deadline', () => {
     expect(await todos(user)).toBe(0)
   })
 
-  it.each(['text', 'body'] as const)('ends a question to a model that sends a byte of its %s now and then', async (drips) => {
+  it.each(['text', 'body'] as const)('ends a model request whose %s arrives byte by byte at the deadline', async (drips) => {
     const { model, to } = await withModel({ ...chatLimits, ...limits })
     const user = await newUser(world)
     const gone = new AbortController()
@@ -449,7 +451,7 @@ describe('the deadline', () => {
     await model.hungUp()
   })
 
-  it('passes by itself when the time is up', async () => {
+  it('ends a request by itself when the time is up', async () => {
     const { model, to } = await withModel({ ...chatLimits, timeMs: 300 })
     model.play([{ drips: 'body' }])
     const sent = await post(await newUser(world), { message: 'hello' }, { to })
@@ -459,7 +461,7 @@ describe('the deadline', () => {
 })
 
 describe('a lease', () => {
-  it('that is not renewed leaves a line in the log', async () => {
+  it('logs a lease that could not be renewed', async () => {
     const proxy = await startDatabaseProxy(inject('databaseUrl'))
     onTestFinished(proxy.stop)
     const { model, to, lines } = await withModel(chatLimits, { DATABASE_URL: proxy.url })

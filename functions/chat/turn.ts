@@ -1,5 +1,5 @@
-// Opens and ends a turn: a conversation takes one message at a time, and a message with a client's id is answered once.
-// The lease of the conversation makes a retry wait for the first request.
+// Opens and ends a turn. A lease makes a conversation take one message at a time. A message with a client's id is answered once: retries
+// wait for the lease, and a unique key in `chat_turns` decides between two concurrent requests.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
@@ -37,7 +37,7 @@ import { Engine } from './contract.ts'
 import { type Deadline, outOfTime, until } from './deadline.ts'
 import type { ChatLimits } from './limits.ts'
 import { UNKNOWN_OUTCOME } from './outcome.ts'
-import { mayHaveChanged, tellDone } from './told.ts'
+import { mayHaveChanged, summarizeCalls } from './summary.ts'
 
 /** Where a message goes: `implicit` continues the user's conversation of messages without an id, or begins it. */
 export type Place = { type: 'given'; id: string } | { type: 'new' } | { type: 'implicit' }
@@ -54,7 +54,7 @@ const Reply = z.object({
   response: z.string(),
   engine: Engine,
   calls: z.array(StoredCall),
-  /** Why the answer is incomplete. */
+  /** The reason for an incomplete answer. */
   failure: z.string().nullable(),
 })
 
@@ -65,7 +65,7 @@ export type OpenTurn = {
   /** The messages before this one, oldest first. */
   past: readonly PastMessage[]
   /**
-   * Writes the answer's last message and gives the conversation back. Without `reply` the message counts as not answered: a retry runs.
+   * Stores the final message and releases the conversation. Without `reply` the message counts as unanswered: a retry runs.
    * @throws AppError `conflict` when the lease is lost
    */
   end(entry: Entry, reply: Reply | undefined): Promise<void>
@@ -76,8 +76,8 @@ type Deps = { log: Log; limits: ChatLimits }
 type Opening = { deps: Deps; ctx: UserContext; question: Question; deadline: Deadline }
 
 /**
- * Opens a turn once no other request writes to its conversation, or finds that the message was answered already.
- * @throws AppError `not_found` for another user's conversation; `conflict` for one that stays busy, or a message id of another message;
+ * Opens a turn once no other request holds its conversation, or returns the stored answer of the same message.
+ * @throws AppError `not_found` for another user's conversation; `conflict` for a busy one, or for the message id of another message;
  * `unavailable` when the deadline passes
  */
 export async function openTurn(deps: Deps, ctx: UserContext, question: Question, deadline: Deadline): Promise<Turn> {
@@ -86,7 +86,7 @@ export async function openTurn(deps: Deps, ctx: UserContext, question: Question,
     return await until(deadline.giveUp, opening)
   } catch (error) {
     if (!deadline.giveUp.aborted) throw error
-    // A turn that opens too late has no request any more.
+    // The request has ended: close a turn that opens too late.
     opening.then((turn) => (turn.type === 'open' ? turn.journal.close() : undefined)).catch(() => {})
     throw outOfTime(deadline.giveUp)
   }
@@ -104,7 +104,7 @@ async function open(opening: Opening): Promise<Turn> {
     try {
       return await begin(opening)
     } catch (error) {
-      // The same message arrived twice at once, and the other request was first.
+      // A concurrent request with the same message was first.
       if (constraintOf(error) !== 'chat_turns_pkey') throw error
       await pause(deadline)
     }
@@ -150,13 +150,13 @@ async function settle({ deps, ctx, question, deadline }: Opening, earlier: Earli
 /** Answers for a request that crashed, or could not store its answer, from the calls that it stored. */
 async function concludeInterrupted(ctx: UserContext, turn: Earlier, lease: Lease): Promise<Reply | undefined> {
   const calls = interrupted(await callsOf(ctx, turn))
-  const response = `I was interrupted before I had answered this message. ${tellDone(calls)}`
+  const response = `I was interrupted before I had answered this message. ${summarizeCalls(calls)}`
   const reply: Reply | undefined = mayHaveChanged(calls) ? { response, engine: 'rules', calls, failure: null } : undefined
   await concludeTurn(ctx, turn.question_id, lease, reply)
   return reply
 }
 
-/** Calls run one after the other, each result is stored before the next: of those without a result only the first can have run. */
+/** Calls run one at a time and each result is stored before the next call: of the calls without a result only the first can have run. */
 function interrupted(calls: readonly StoredCall[]): StoredCall[] {
   const first = calls.findIndex(({ settled }) => !settled)
   return calls.map((call, index) => {
@@ -170,7 +170,7 @@ async function begin(opening: Opening): Promise<OpenTurn> {
   const { deps, ctx, question } = opening
   const ids: TurnIds = { lease: uuidv7(), question: uuidv7() }
   const { conversationId, past } = await enter(opening, ids).catch(async (error) => {
-    // A lease that may be held for this request, which ends here, would make the next message wait.
+    // Release a lease that this request may hold, or the next message would wait for it to expire.
     if (!(error instanceof AppError)) await releaseLease(ctx, deps.log, ids.lease)
     throw error
   })

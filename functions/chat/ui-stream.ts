@@ -8,19 +8,19 @@ export const UI_STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache, no-transform',
   'x-vercel-ai-ui-message-stream': 'v1',
-  // Proxies of the nginx family would hold the text back.
+  // nginx and its relatives would buffer the response.
   'x-accel-buffering': 'no',
 }
 
 type Start = { messageId: string; messageMetadata: Record<string, string> }
 
-type Timing = Pick<ChatLimits, 'keepAlive' | 'unreadMs'>
+type Timing = Pick<ChatLimits, 'keepAliveMs' | 'unreadMs'>
 
 /**
- * A body that shows what `answer` emits, as it does. `answer` resolves with the text of its failure, if it has one; an error that it throws
- * ends the stream with an error part. What the client has not read `unreadMs` after the end is dropped, and its connection closed.
+ * A body that streams the events of `answer`. `answer` resolves with the text of its failure, if any; an error that it throws becomes an
+ * error part. If the client has not read everything `unreadMs` after the end, the rest is dropped and the connection closed.
  */
-export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, { keepAlive, unreadMs }: Timing) {
+export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | undefined>, { keepAliveMs, unreadMs }: Timing) {
   const encoder = new TextEncoder()
   let timer: NodeJS.Timeout | undefined
   let open = true
@@ -34,7 +34,7 @@ export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | 
         if (open) controller.enqueue(encoder.encode(`${line}\n\n`))
       }
       const part = (value: Record<string, unknown>) => write(`data: ${JSON.stringify(value)}`)
-      timer = setInterval(() => write(': keep-alive'), keepAlive)
+      timer = setInterval(() => write(': keep-alive'), keepAliveMs)
       part({ type: 'start', ...start })
       const end = (errorText: string | undefined) => {
         if (errorText !== undefined) part({ type: 'error', errorText })
@@ -42,17 +42,17 @@ export function uiStream(start: Start, answer: (emit: Emit) => Promise<string | 
         write('data: [DONE]')
         if (open) controller.close()
         stop()
-        // Has no effect on a stream that was read to its end.
+        // A no-op for a stream that was read to its end.
         setTimeout(() => controller.error(new Error('the client did not read its answer')), unreadMs).unref()
       }
-      answer(showing(part)).then(end, () => end('Something went wrong on our side.'))
+      answer(partsOf(part)).then(end, () => end('Something went wrong on our side.'))
     },
-    // The answer ends by itself: the request's signal aborts, too.
+    // The answer stops by itself, because the request's signal aborts too.
     cancel: stop,
   })
 }
 
-function showing(part: (value: Record<string, unknown>) => void): Emit {
+function partsOf(part: (value: Record<string, unknown>) => void): Emit {
   let textId: string | undefined
   return (event: ChatEvent) => {
     switch (event.type) {

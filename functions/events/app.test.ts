@@ -80,19 +80,19 @@ describe('a tick', () => {
     expect(await answer(response, Problem)).toMatchObject({ status })
   })
 
-  it('is nothing that a GET could be', async () => {
+  it('answers 405 to a GET instead of a tick', async () => {
     expect((await app.request('/')).status).toBe(405)
   })
 })
 
 describe('a sweep', () => {
-  it('delivers what was left, and the log and the answer say how it went', async () => {
+  it('delivers pending events, and reports the counts in the log and the answer', async () => {
     const sink = await startSink(({ type }) => (type === 'todo.deleted' ? 400 : 202))
     const delivery = deliveryTo(httpSink(sink.url), deps.db, deps.log)
     const app = eventsApp({ ...deps, delivery })
     const events = await Promise.all(Array.from({ length: 40 }, () => write({})))
     const poison = await write({ type: 'todo.deleted' })
-    // Not due yet: a replica that is at it holds it, or it failed before.
+    // Not due yet: leased by another replica, or waiting for a retry.
     const held = await write({ nextAttemptAt: new Date(Date.now() + 3_600_000), createdAt: new Date(Date.now() - 100_000) })
 
     const answers = await Promise.all([1, 2, 3].map(async () => answer(await app.request('/', binary()), Swept)))
@@ -103,13 +103,13 @@ describe('a sweep', () => {
 
     const after = await answer(await app.request('/', binary()), Swept)
     expect(after).toEqual({ sink: true, sent: 0, failed: 0, pruned: 0, dead: 1, oldest_age_seconds: expect.any(Number) })
-    // 100 seconds, and the time that the test took since.
+    // 100 seconds plus the time of the test so far.
     expect(after.oldest_age_seconds).toBeGreaterThanOrEqual(100)
     expect(after.oldest_age_seconds).toBeLessThan(300)
     await (await deps.db.prisma()).outboxEvent.deleteMany({ where: { id: { in: [held.id, poison.id] } } })
   })
 
-  it('forgets what was given up two weeks ago, and nothing else', async () => {
+  it('deletes only events that were given up two weeks ago', async () => {
     const old = await write({ deadAt: daysAgo(14.1), createdAt: daysAgo(15) })
     const kept = [await write({ deadAt: daysAgo(13.9) }), await write({ createdAt: daysAgo(30) })]
     const swept = await answer(await eventsApp(deps).request('/', binary()), Swept)
@@ -121,7 +121,7 @@ describe('a sweep', () => {
   })
 })
 
-it('describes every event that there is', async () => {
+it('describes every event type as a webhook', async () => {
   const Webhooks = z.looseObject({
     webhooks: z.record(z.string(), z.looseObject({ post: z.looseObject({ parameters: z.array(z.unknown()) }) })),
   })
@@ -135,7 +135,7 @@ it('describes every event that there is', async () => {
   }
 })
 
-it('the process needs a database and a sink, and no secret', async () => {
+it('starts the events process with a database and a sink, without a secret', async () => {
   const sink = await startSink()
   const { id } = await write({})
   const events = await startFunction('events', { DATABASE_URL, K_SINK: sink.url, PORT: '0', HOST: '127.0.0.1' })

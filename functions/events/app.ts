@@ -8,7 +8,7 @@ import { tick } from './tick.ts'
 
 const operation = {
   name: 'sweep',
-  summary: 'Deliver the events that wait (for a PingSource).',
+  summary: 'Deliver pending events (called by a PingSource).',
   description: 'Takes a CloudEvent of the type `dev.knative.sources.ping`, in binary or structured mode.',
   output: Swept,
 }

@@ -6,6 +6,6 @@ import { sweepLimits } from './sweep.ts'
 
 void main(process.env, (env) => {
   const deps = makeAppDeps(env)
-  // A sweep may take its whole time; a moment more for what is under way at its end.
-  return { deps, app: eventsApp(deps), drain: sweepLimits.time + 15_000 }
+  // A sweep may take its whole time; the rest is for deliveries in flight at its end.
+  return { deps, app: eventsApp(deps), drain: sweepLimits.timeMs + 15_000 }
 })

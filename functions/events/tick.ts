@@ -1,4 +1,4 @@
-// What a tick must be: an event of a Knative PingSource, in either mode of the CloudEvents HTTP binding. Nothing of it is used but that.
+// Validates a tick: an event of a Knative PingSource, in either mode of the CloudEvents HTTP binding. Its content is not used.
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
 import { AppError } from '../../shared/core/errors.ts'
@@ -20,7 +20,7 @@ const example = {
 const Structured = z.looseObject(attributes).meta({ example })
 const Binary = z.object(Object.fromEntries(Object.entries(attributes).map(([name, schema]) => [`ce-${name}`, schema])))
 
-/** Refuses anything else: 400, 415 or 422, none of which Knative sends again. */
+/** Rejects anything else with 400, 415 or 422, which Knative does not retry. */
 export function tick() {
   const structured = body(Structured, { type: STRUCTURED })
   const binary = headers(Binary)

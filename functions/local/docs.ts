@@ -1,4 +1,4 @@
-// A browsable API reference for `npm start`: Swagger UI out of its package, so that it needs no network.
+// The API reference of `npm start`: Swagger UI, served from its npm package so that it works offline.
 import fs from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'

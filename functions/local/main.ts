@@ -1,4 +1,4 @@
-// `npm start`: every function on one port over a real PostgreSQL that comes along. For development and for a first look.
+// `npm start`: every function on one port, over an embedded PostgreSQL. For development and for a first look.
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
@@ -6,14 +6,15 @@ import { asFolderFailure, lockDirectory, readOrMake, startEmbedded } from '@todo
 import { migrate } from '@todo/prisma/migrate'
 import { demo, seed } from '@todo/prisma/seed'
 import { Hono } from 'hono'
+import type { Log } from '../../shared/core/log.ts'
 import type { Send } from '../../shared/events/sink.ts'
 import { createApp } from '../../shared/http/app.ts'
 import { type Deps, deliveryTo, makeDeps } from '../../shared/runtime/deps.ts'
 import { databaseOptions, type Env, readEnv } from '../../shared/runtime/env.ts'
-import { jsonLog } from '../../shared/runtime/log.ts'
 import { assertFree, endWith, frontOf, onStop, serve } from '../../shared/runtime/serve.ts'
 import { createApps } from './apps.ts'
 import { docsApp } from './docs.ts'
+import { createLocalLog } from './log.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -23,7 +24,7 @@ export function localApp(env: Env, deps: Deps) {
   const functions = Object.values(apps)
   const front = createApp({ name: 'local', describes: functions }, deps)
   const router = new Hono()
-  // Whoever opens the address in a browser wants to see something.
+  // A browser that opens the bare address gets the API reference.
   router.get('/', (c) => c.redirect('/docs'))
   for (const app of functions) {
     const paths = new Set(app.routes.map((route) => route.path).filter((route) => /^\/($|api\/|\.well-known\/)/.test(route)))
@@ -34,21 +35,23 @@ export function localApp(env: Env, deps: Deps) {
   return { app: router, functions, passwords, sockets }
 }
 
-/** Where events go without a K_SINK: into the log, for whoever looks on. */
-const logSink: Send = async ({ id, type, subject }) => {
-  jsonLog('info', 'event', { event_id: id, type, subject })
-  return { is: 'delivered' }
-}
+/** Receives the events when there is no K_SINK, and logs them. */
+const createLogSink =
+  (log: Log): Send =>
+  async ({ id, type, subject }) => {
+    log('info', 'event', { event_id: id, type, subject })
+    return { is: 'delivered' }
+  }
 
 async function start(): Promise<void> {
   const begun = performance.now()
-  // What is set but empty counts as not set, here too.
+  // An empty variable counts as unset, as in `readEnv`.
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value))
   const environment = { HOST: '127.0.0.1', CORS_ORIGINS: 'loopback', ...given }
   const { PORT, HOST, DATABASE_URL, DATA_DIRECTORY } = readEnv(environment)
   const data = path.resolve(import.meta.dirname, '..', '..', DATA_DIRECTORY)
   const directory = path.join(data, 'postgres')
-  // Before the port is tried: a second start on this folder is told which process runs there.
+  // Lock before trying the port: a second start on this folder then fails with the id of the running process.
   const lock = DATABASE_URL === undefined ? await lockDirectory(directory) : undefined
   await assertFree(PORT, HOST)
   const own = lock && (await startEmbedded({ directory, durable: true, log: say, lock }))
@@ -66,8 +69,10 @@ async function start(): Promise<void> {
     })
     const { applied } = await migrate(databaseOptions(env))
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
-    const made = makeDeps(env, undefined, { checkRows: true })
-    const delivery = made.delivery ?? deliveryTo(logSink, made.db, made.log)
+    const { stdout } = process
+    const terminal = stdout.isTTY ? { writeLine: say, color: stdout.hasColors() } : undefined
+    const made = makeDeps(env, createLocalLog(env.LOG_LEVEL, terminal), { checkRows: true })
+    const delivery = made.delivery ?? deliveryTo(createLogSink(made.log), made.db, made.log)
     const deps = { ...made, delivery }
     const { app, passwords, sockets } = localApp(env, deps)
     if (own) await seed(deps.db, await passwords.hash(demo.password))
@@ -78,7 +83,7 @@ async function start(): Promise<void> {
       await Promise.all([deps.db.close(), (await deps.tracing)?.end()])
       await own?.stop()
     }
-    // What a start before this one has left.
+    // Deliver events that an earlier start left behind.
     delivery.nudge()
     own?.announce(`http://localhost:${serving.port}`)
     greet(`http://localhost:${serving.port}`, own && data, performance.now() - begun)
@@ -88,7 +93,7 @@ async function start(): Promise<void> {
   }
 }
 
-/** npm hands SIGTERM to a shell that ends without passing it on: that it is gone is all there is to see of the signal. */
+/** npm's shell does not forward SIGTERM: watch for the parent process to disappear. */
 function endWithParent(): void {
   const parent = process.ppid
   if (process.env.npm_lifecycle_event === undefined) return
@@ -99,7 +104,7 @@ function endWithParent(): void {
   }, 200)
 }
 
-/** Made once, kept with the data, and never in git: tokens outlive a restart. */
+/** The signing secret, created once and kept with the data, so that tokens stay valid over a restart. */
 async function localSecret(data: string): Promise<string> {
   const file = path.join(data, 'secret')
   try {

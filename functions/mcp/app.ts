@@ -1,7 +1,7 @@
-// The HTTP face of MCP: the socket's handshake, the POST, the ticket. What speaks MCP itself is loaded by the first who does.
+// The HTTP routes of MCP: the WebSocket handshake, POST, and tickets. The MCP SDK is loaded on first use.
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
-import { makeTickets, Ticket } from '../../shared/accounts/tickets.ts'
+import { createTickets, Ticket } from '../../shared/accounts/tickets.ts'
 import type { UserRate } from '../../shared/accounts/user-rates.ts'
 import { AppError } from '../../shared/core/errors.ts'
 import { createApp } from '../../shared/http/app.ts'
@@ -22,13 +22,13 @@ import type { OpenSockets } from './sockets.ts'
 export type McpDeps = AppDeps & {
   verifyToken: VerifyToken
   sockets: OpenSockets
-  /** How many tickets a user may get. */
+  /** Limits the tickets of each user. */
   ticketRate: UserRate
-  /** Seconds that a socket may live at the most. */
+  /** Maximum age of a socket in seconds. */
   maxSeconds: number
-  /** Whether nobody but this machine can ask. */
+  /** Whether the server listens on loopback only. */
   ownMachine?: boolean | undefined
-  /** The issuer of the tokens that clients can get by themselves, as a URL. */
+  /** The URL of the authorization server, where clients obtain tokens. */
   authorizationServer?: string | undefined
   limits?: SocketLimits
 }
@@ -37,7 +37,7 @@ const Message = z
   .looseObject({ jsonrpc: z.literal('2.0'), method: z.string().optional(), id: z.union([z.string(), z.int(), z.null()]).optional() })
   .meta({ id: 'JsonRpcMessage', example: { jsonrpc: '2.0', id: 1, method: 'tools/list' } })
 
-/** What a POST that cannot be read is answered with (JSON-RPC 2.0, section 5.1). */
+/** The response to an unreadable POST (JSON-RPC 2.0, section 5.1). */
 const RpcFailure = z
   .strictObject({
     jsonrpc: z.literal('2.0'),
@@ -78,33 +78,33 @@ const ticket = {
 } as const
 const metadata = {
   name: 'mcp_resource_metadata',
-  summary: 'Say who gives out tokens for MCP (RFC 9728). Only where a Better Auth server is configured.',
+  summary: 'Get the authorization server of MCP (RFC 9728). Only where a Better Auth server is configured.',
   output: ResourceMetadata,
   errors: ['not_found'],
 } as const
 
 export function mcpApp(deps: McpDeps) {
   const { db, clock, delivery, quotas, log, lanes, sockets, maxSeconds, publicUrl, authorizationServer, limits = socketLimits } = deps
-  const inboxes = createInboxes(limits.userInbox)
-  const tickets = makeTickets(deps)
+  const inboxes = createInboxes(limits.userInboxBytes)
+  const tickets = createTickets(deps)
   const checkOrigin = createMiddleware(async (c, next) => {
     assertOrigin({ origin: c.req.header('origin'), host: c.req.header('host') }, deps)
     await next()
   })
-  const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: limits.payload }, deps)
+  const app = createApp({ name: 'mcp', about: 'Todos for models: MCP over WebSocket and HTTP', maxBody: limits.payloadBytes }, deps)
   if (authorizationServer) app.use('/api/v1/mcp/*', pointToMetadata(publicUrl))
   return app
     .get('/api/v1/mcp', serves(socket, { status: 101 }), checkOrigin, async (c) => {
       if (!isUpgrade(c)) {
         c.header('allow', 'POST')
-        throw new AppError('method_not_allowed', 'Without an upgrade to a WebSocket, this address knows POST only.')
+        throw new AppError('method_not_allowed', 'This address takes a WebSocket upgrade or a POST.')
       }
       assertHandshake(c)
       sockets.assertRoom()
       const actor = await socketActor(c, { verifyToken: deps.verifyToken, tickets })
       c.set('userId', actor.userId)
       const { connect } = await import('./connection.ts')
-      // Right before it is taken, because others may have come meanwhile.
+      // Check again right before the upgrade: other sockets may have opened meanwhile.
       sockets.assertRoomFor(actor.userId)
       return takeUpgrade(c, (...upgrade) =>
         connect(
@@ -127,5 +127,5 @@ export function mcpApp(deps: McpDeps) {
     })
 }
 
-/** Only says what the body is: the SDK reads it, and answers what it cannot read in the protocol's own way. */
+/** Only describes the body: the handler reads it, and answers an unreadable one with a JSON-RPC error. */
 const takesMessage = annotate((_c, next) => next(), { inputs: [{ in: 'json', schema: Message }] })

@@ -1,4 +1,4 @@
-// From an upgrade to a running MCP connection: the handshake, one server for its one user, and the end that both have ahead of them.
+// Turns an upgrade into an MCP connection: the handshake, a server for its user, and a limited lifetime.
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -6,8 +6,8 @@ import type { UserContext } from '../../shared/core/context.ts'
 import { errorFields, type Log } from '../../shared/core/log.ts'
 import type { UserLanes } from '../../shared/http/user-lanes.ts'
 import type { Inboxes } from './inbox.ts'
+import { legacyProtocol } from './legacy-protocol.ts'
 import type { SocketLimits } from './limits.ts'
-import { predecessorDialect } from './predecessor.ts'
 import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 import { PROTOCOL } from './socket-token.ts'
 import { type Admission, WebSocketServerTransport } from './socket-transport.ts'
@@ -22,7 +22,7 @@ export type ConnectionOptions = {
   limits: SocketLimits
 }
 
-/** Spread, so that clients that connected together after a restart come back one by one. */
+/** Jitter: clients that connected together must not all reconnect together. */
 const lifetimeMs = (maxSeconds: number) => maxSeconds * (0.8 + 0.15 * Math.random()) * 1000
 
 /** Completes the handshake (RFC 6455, section 4.2) and serves the connection until it ends. */
@@ -42,7 +42,7 @@ export function connect(
       admission,
       authInfo: authInfoOf(ctx.actor),
       limits,
-      dialect: predecessorDialect,
+      legacyProtocol,
     })
     socket.on('data', (chunk) => transport.countReceived(chunk.length))
     sockets.add(userId, transport)
@@ -58,7 +58,7 @@ export function connect(
   })
 }
 
-/** Ends it with the token (4401), or before the platform would (1001), whichever comes first. */
+/** Closes the connection when its token expires (4401) or before the platform's time limit (1001). */
 function endInTime(transport: WebSocketServerTransport, { actor, clock }: UserContext, maxSeconds: number): void {
   const tokenLeft = actor.expiresAt.getTime() - clock().getTime()
   const left = lifetimeMs(maxSeconds)
@@ -79,7 +79,7 @@ function serverFor(limits: SocketLimits): WebSocketServer {
       clientTracking: false,
       perMessageDeflate: false,
       autoPong: false,
-      maxPayload: limits.payload,
+      maxPayload: limits.payloadBytes,
       handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL,
     })
   servers.set(limits, server)

@@ -1,4 +1,4 @@
-// What only this function needs: the sockets it keeps, and what clients are told of it.
+// The dependencies of MCP alone: its sockets, tickets and authorization server.
 
 import { createUserRate } from '../../shared/accounts/user-rates.ts'
 import type { Deps } from '../../shared/runtime/deps.ts'
@@ -7,7 +7,7 @@ import type { McpDeps } from './app.ts'
 import { createSockets } from './sockets.ts'
 
 /** @throws EnvError */
-export function makeMcpDeps(env: Env, deps: Deps): McpDeps & Deps {
+export function createMcpDeps(env: Env, deps: Deps): McpDeps & Deps {
   const issuer = foreignIssuer(env)?.issuer
   return {
     ...deps,
@@ -18,9 +18,9 @@ export function makeMcpDeps(env: Env, deps: Deps): McpDeps & Deps {
     }),
     ticketRate: createUserRate(deps, { name: 'mcp_ticket', perMinute: env.MCP_TICKETS_PER_MINUTE, what: 'tickets' }),
     maxSeconds: env.MCP_MAX_CONNECTION_SECONDS,
-    // Not by the origins alone: on a cluster in a laptop, pages of the laptop call by the cluster's names.
+    // The origins alone do not decide: with a cluster on a laptop, its pages call by the cluster's names.
     ownMachine: env.CORS_ORIGINS.includes('loopback') && ['localhost', '127.0.0.1', '::1'].includes(env.HOST ?? ''),
-    // An `iss` need not be a URL; one that is none leads no client anywhere.
+    // An `iss` need not be a URL; any other one is of no use to a client.
     authorizationServer: issuer && URL.canParse(issuer) ? issuer : undefined,
   }
 }

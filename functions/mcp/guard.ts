@@ -4,7 +4,7 @@ import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import type { UserContext } from '../../shared/core/context.ts'
 import { asAppError } from '../../shared/core/failure.ts'
 import { errorFields, type Log } from '../../shared/core/log.ts'
-import { failureInWords } from './words.ts'
+import { renderFailure } from './render.ts'
 
 /** "Resource not found", as the MCP specification numbers it. */
 const RESOURCE_NOT_FOUND = -32002
@@ -30,7 +30,7 @@ export function createGuard(ctx: UserContext, log: Log): Guard {
       }
       if (failure.kind === 'not_found') throw new McpError(RESOURCE_NOT_FOUND, failure.message)
       if (failure.kind === 'invalid') throw new McpError(ErrorCode.InvalidParams, failure.message)
-      throw new McpError(ErrorCode.InternalError, failureInWords(failure, reference))
+      throw new McpError(ErrorCode.InternalError, renderFailure(failure, reference))
     }
   }
 }

@@ -1,4 +1,4 @@
-// MCP over HTTP ("Streamable HTTP"), without sessions: each POST has a server of its own, so that any replica answers any of them.
+// MCP over HTTP ("Streamable HTTP"), without sessions: each POST gets its own server, so that any replica can answer it.
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import type { UserContext } from '../../shared/core/context.ts'
 import type { Log } from '../../shared/core/log.ts'
@@ -6,8 +6,8 @@ import { parseMessage, readMessage } from './messages.ts'
 import { authInfoOf, connectServer, createMcpServer } from './server.ts'
 
 /**
- * Answers a POST with this body: one JSON-RPC message in, one JSON answer out, or 202 without a body for a notification. An error of the protocol has the
- * status 400 when its message has no readable id, else 200.
+ * Answers one JSON-RPC message with one JSON response, or a notification with 202 and no body. A protocol error has the status 400 when
+ * its message has no readable id, else 200.
  */
 export async function answerPost(request: Request, body: ArrayBuffer, ctx: UserContext, log: Log): Promise<Response> {
   const incoming = readMessage(parseMessage(new Uint8Array(body)))

@@ -1,10 +1,10 @@
-// Bounds the bytes of messages that one user has sent and that are not processed yet. A parsed message takes many times its size, so many
-// large ones from one user could exhaust the memory of the process.
+// Limits the bytes of one user's unprocessed messages. A parsed message takes many times its size, so many large ones could exhaust the
+// memory of the process.
 
 export type Inboxes = {
   /**
-   * Takes room for a message of `bytes` bytes. The first message of a user always fits.
-   * @returns what gives the room back, to be called once; undefined without room, and then `retry` is called as soon as there is some again
+   * Reserves `bytes` bytes for a message. The first message of a user always fits.
+   * @returns a function that releases them, to be called once; undefined when the inbox is full: `retry` is then called after a release
    */
   reserve(userId: string, bytes: number, retry: () => void): (() => void) | undefined
 }
@@ -19,7 +19,7 @@ export function createInboxes(maxBytes: number): Inboxes {
     inbox.bytes -= bytes
     const waiting = [...inbox.waiting]
     inbox.waiting.clear()
-    // One that still finds no room waits again.
+    // A retry that still finds no room is queued again.
     for (const retry of waiting) retry()
     if (inbox.bytes === 0 && inbox.waiting.size === 0) inboxes.delete(userId)
   }

@@ -1,22 +1,21 @@
-// What one connection may cost. Limits of a user and of the process are environment variables, see shared/runtime/env.ts.
+// The limits of one connection. Those of a user and of the process are environment variables (shared/runtime/env.ts).
 
 const MiB = 1024 * 1024
 
-/** Bytes, unless the name says otherwise. */
 export const socketLimits = {
-  /** One message, also in a POST. A larger one closes its socket with 1009. */
-  payload: MiB,
-  /** Messages of one user, over all its sockets, that are not processed yet. More is not read from its sockets meanwhile. */
-  userInbox: 2 * MiB,
-  /** Answers that the client has not read; with more, it is closed with 1013. */
-  unread: 4 * MiB,
-  /** Unreadable messages in a row, after which it is closed with 1008. */
-  faults: 10,
-  /** Between two pings. A client that gave no sign of life from one to the next is gone. */
+  /** Of one message, also in a POST. A larger one closes its socket with 1009. */
+  payloadBytes: MiB,
+  /** Of one user's unprocessed messages over all sockets. When full, its sockets are not read. */
+  userInboxBytes: 2 * MiB,
+  /** Of answers that the client has not read. More closes the socket with 1013. */
+  unreadBytes: 4 * MiB,
+  /** Consecutive unreadable messages that close the socket with 1008. */
+  malformedInARow: 10,
+  /** Between two pings. A socket that was silent from one to the next is closed. */
   pingMs: 25_000,
-  /** For running calls to end, once the connection is about to close. */
+  /** For running calls to finish before the connection closes. */
   leaveMs: 15_000,
-  /** For the client to answer a close. */
-  farewellMs: 4_000,
+  /** For the client to answer a close frame. */
+  closeTimeoutMs: 4_000,
 }
 export type SocketLimits = typeof socketLimits

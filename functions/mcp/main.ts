@@ -2,9 +2,9 @@
 import { makeDeps } from '../../shared/runtime/deps.ts'
 import { main } from '../../shared/runtime/serve.ts'
 import { mcpApp } from './app.ts'
-import { makeMcpDeps } from './deps.ts'
+import { createMcpDeps } from './deps.ts'
 
 void main(process.env, (env) => {
-  const deps = makeMcpDeps(env, makeDeps(env))
+  const deps = createMcpDeps(env, makeDeps(env))
   return { deps, app: mcpApp(deps), sockets: deps.sockets }
 })

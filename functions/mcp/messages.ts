@@ -1,4 +1,4 @@
-// Reads what a client sends: JSON-RPC 2.0 messages as MCP uses them. The socket and POST share it, so both answer a bad message alike.
+// Parses and validates JSON-RPC 2.0 messages of MCP clients. Shared by the socket and POST, so that both answer a bad message alike.
 import {
   CallToolRequestParamsSchema,
   CallToolRequestSchema,
@@ -33,22 +33,22 @@ export const CallTool = CallToolRequestSchema.extend({
   }),
 })
 
-/** Characters of a schema's complaint that are sent back: it may quote the whole message. */
-const COMPLAINT_LENGTH = 200
+/** Of a schema's error message: it may quote the whole input. */
+const MAX_ERROR_CHARS = 200
 
-/** Twice as much as a call that changes 50 todos. The SDK's schemas take up to 30 µs a value. */
+/** Twice the size of a call that changes 50 todos. The SDK's schemas take up to 30 µs a value. */
 export const messageLimits = { values: 2_000, levels: 32 } satisfies JsonLimits
 const TOO_MANY = `A message may have ${messageLimits.values} values at most, nested ${messageLimits.levels} levels deep.`
 
 const requestSchemas = new Map<string, z.ZodType>(ClientRequestSchema.options.map((schema) => [schema.shape.method.value, schema]))
 requestSchemas.set('tools/call', CallTool)
 
-/** A request whose id can be answered, whatever else is wrong with it. */
+/** A request with a readable id, so that an error can be answered under it. */
 const Identified = z.looseObject({ jsonrpc: z.literal('2.0'), id: RequestIdSchema, method: z.unknown().optional() })
 
 export type Parsed = { type: 'value'; value: unknown } | { type: 'unreadable'; error: RpcError }
 
-/** Parses the bytes of a message, unless it holds more than `messageLimits`. */
+/** Parses the bytes of a message within `messageLimits`. */
 export function parseMessage(bytes: Uint8Array): Parsed {
   try {
     return { type: 'value', value: parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes), messageLimits) }
@@ -58,7 +58,7 @@ export function parseMessage(bytes: Uint8Array): Parsed {
   }
 }
 
-/** Reads one parsed message. */
+/** Validates one parsed message. */
 export function readMessage(parsed: Parsed): Incoming {
   if (parsed.type === 'unreadable') return { type: 'invalid', id: null, error: parsed.error }
   const { value } = parsed
@@ -71,13 +71,13 @@ export function readMessage(parsed: Parsed): Incoming {
 
 function readRequest(id: RequestId, value: unknown): Incoming {
   const { data: request, error: unfit } = JSONRPCRequestSchema.safeParse(value)
-  // The SDK would answer params of a known method that do not fit as an error of the server (JSON-RPC 2.0, section 5.1).
+  // The SDK would answer invalid params of a known method with an internal error instead of -32602 (JSON-RPC 2.0, section 5.1).
   const error = unfit ?? requestSchemas.get(request.method)?.safeParse(request).error
   const [issue] = error?.issues ?? []
   if (request && !issue) return { type: 'request', request }
   const code = issue?.path[0] === 'params' ? ErrorCode.InvalidParams : ErrorCode.InvalidRequest
   const complaint = issue ? `${issue.path.join('.') || 'message'}: ${issue.message}` : 'This is not a JSON-RPC 2.0 request.'
-  return { type: 'invalid', id, error: { code, message: complaint.slice(0, COMPLAINT_LENGTH) } }
+  return { type: 'invalid', id, error: { code, message: complaint.slice(0, MAX_ERROR_CHARS) } }
 }
 
 const notRpc = (message: string): Incoming => ({ type: 'invalid', id: null, error: { code: ErrorCode.InvalidRequest, message } })

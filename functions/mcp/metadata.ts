@@ -1,11 +1,11 @@
-// Where an MCP client learns who gives out tokens for this server: OAuth 2.0 Protected Resource Metadata (RFC 9728).
+// OAuth 2.0 Protected Resource Metadata (RFC 9728): names the authorization server to MCP clients.
 
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
 
 const RESOURCE = '/api/v1/mcp'
-/** RFC 9728, section 3.1: the well-known part stands before the resource's own path. */
+/** RFC 9728, section 3.1: the well-known part precedes the resource's own path. */
 export const METADATA_PATH = `/.well-known/oauth-protected-resource${RESOURCE}`
 
 export const ResourceMetadata = z
@@ -30,7 +30,7 @@ export function resourceMetadata(c: Context, publicUrl: string | undefined, issu
   }
 }
 
-/** Says in every 401 and 403 where the metadata is (RFC 9728, section 5.1). */
+/** Adds the metadata's URL to every 401 and 403 (RFC 9728, section 5.1). */
 export function pointToMetadata(publicUrl: string | undefined) {
   return createMiddleware(async (c, next) => {
     await next()

@@ -1,8 +1,8 @@
-// Answers a client's pings. ws would answer each, and cut the connection (1006) of a client that sends more than 60 at once.
+// Answers a client's pings. ws would answer each one, and drop the connection (1006) of a client that sends more than 60 at once.
 import { WebSocket } from 'ws'
 
 /**
- * Answers the newest ping only, when several have come since the last pong was sent (RFC 6455, section 5.5.3): so many pings take no memory.
+ * Answers only the newest of several pings that arrived since the last pong (RFC 6455, section 5.5.3), so that pings cannot fill the memory.
  * The socket needs `autoPong: false`.
  */
 export function answerPings(socket: WebSocket): void {
@@ -18,7 +18,7 @@ export function answerPings(socket: WebSocket): void {
     newest = undefined
   }
   socket.on('ping', (data) => {
-    // A copy, because the data is a view into all that was read at once.
+    // Copy it: the data is a view into the whole chunk that was read.
     newest = Buffer.from(data)
     answer()
   })

@@ -1,4 +1,4 @@
-// Two things people ask for again and again, as prompts that bring the todos along.
+// Two common requests as MCP prompts that include the todos.
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { GetPromptResult } from '@modelcontextprotocol/sdk/types.js'
 import type { UserContext } from '../../shared/core/context.ts'
@@ -9,7 +9,7 @@ import { asResource, dayOf, dueBy, todayOf } from './resources.ts'
 
 const SHOWN = 30
 const WEEK = 7 * 86_400_000
-/** The week that follows has to have dates, too. */
+/** Leaves room for the following week within four-digit years. */
 const Today = CalendarDate.refine((day) => day < '9999-12', 'must lie before December 9999')
 const argsSchema = {
   date: Today.optional().describe(
@@ -53,7 +53,7 @@ export function registerPrompts(mcp: McpServer, ctx: UserContext, guard: Guard):
   )
 }
 
-/** The task, then what it is about: each as a resource, which clients show apart from what the person says. */
+/** The task, then the todos as resources, which clients show apart from the user's text. */
 function prompt(task: string, about: Record<string, unknown>): GetPromptResult {
   const message = (content: GetPromptResult['messages'][number]['content']) => ({ role: 'user' as const, content })
   return {

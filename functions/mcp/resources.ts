@@ -1,4 +1,4 @@
-// The todos as resources, for clients that let people attach one to a conversation: today's, and each by its id.
+// Todos as MCP resources, for clients that attach them to a conversation: those due today, and each by its id.
 import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { ReadResourceResult } from '@modelcontextprotocol/sdk/types.js'
 import { wallClock } from '../../shared/core/calendar.ts'
@@ -12,23 +12,25 @@ import type { Guard } from './guard.ts'
 
 const TODAY = 'todo://today'
 const ITEM = 'todo://items/'
-/** Suggestions, and todos that are listed by name. */
-const FEW = 20
-const MANY = 50
-const DAY = 86_400_000
+const resourceLimits = {
+  /** Todos that are listed by name, and completions of an id. */
+  suggestions: 20,
+  due: 50,
+}
+const DAY_MS = 86_400_000
 
 export const dayOf = (date: Date) => date.toISOString().slice(0, 10)
 
-/** The day it is for the user: no client says, so it is the zone of their latest todo that has one, else UTC. */
+/** Today's date for the user. Clients send no time zone, so it is the one of the latest todo that has one, else UTC. */
 export async function todayOf(ctx: UserContext): Promise<string> {
   const { name } = await zoneOf(ctx, undefined)
   return dayOf(wallClock(ctx.clock(), name))
 }
 
-/** What is to be done by the end of a day: open, and due on it or before. The first due comes first. */
+/** Open todos that are due on `day` or earlier, the earliest first. */
 export function dueBy(ctx: UserContext, day: string) {
-  const next = dayOf(new Date(Date.parse(day) + DAY))
-  return listTodos(ctx, ListTodos.parse({ status: 'pending', due_before: next, sort: 'due', limit: MANY }))
+  const next = dayOf(new Date(Date.parse(day) + DAY_MS))
+  return listTodos(ctx, ListTodos.parse({ status: 'pending', due_before: next, sort: 'due', limit: resourceLimits.due }))
 }
 
 export function asResource(uri: string, value: unknown) {
@@ -62,18 +64,18 @@ export function registerResources(mcp: McpServer, ctx: UserContext, guard: Guard
 const contents = (uri: string, value: unknown): ReadResourceResult => ({ contents: [asResource(uri, value)] })
 
 async function recent(ctx: UserContext) {
-  const { todos } = await listTodos(ctx, ListTodos.parse({ status: 'pending', limit: FEW }))
+  const { todos } = await listTodos(ctx, ListTodos.parse({ status: 'pending', limit: resourceLimits.suggestions }))
   return { resources: todos.map(({ id, title }) => ({ uri: `${ITEM}${id}`, name: oneLine(title) })) }
 }
 
-/** Ids that begin with what was typed, or whose todos contain it. */
+/** Ids that begin with `typed`, or whose todos contain it. */
 async function suggest(ctx: UserContext, typed: string): Promise<string[]> {
-  const query = ListTodos.safeParse({ q: typed, limit: FEW })
+  const query = ListTodos.safeParse({ q: typed, limit: resourceLimits.suggestions })
   const looksLikeId = /^[0-9a-f-]{1,36}$/i.test(typed)
   const [latest, found] = await Promise.all([
     looksLikeId || typed === '' ? listTodos(ctx, ListTodos.parse({ limit: 100 })) : undefined,
     typed === '' || !query.success ? undefined : listTodos(ctx, query.data),
   ])
   const byId = latest?.todos.filter(({ id }) => id.startsWith(typed.toLowerCase())) ?? []
-  return [...new Set([...byId, ...(found?.todos ?? [])].map(({ id }) => id))].slice(0, FEW)
+  return [...new Set([...byId, ...(found?.todos ?? [])].map(({ id }) => id))].slice(0, resourceLimits.suggestions)
 }

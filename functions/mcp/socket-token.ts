@@ -1,4 +1,4 @@
-// Where a client that opens a socket may put its token: browsers can set no header, some clients nothing but a URL.
+// Reads the token of a socket's handshake. Browsers cannot set headers, and some clients can set only the URL.
 import type { Context } from 'hono'
 import type { Tickets } from '../../shared/accounts/tickets.ts'
 import type { Actor } from '../../shared/core/actor.ts'
@@ -15,17 +15,17 @@ const VERSION = '13'
 const KEY = /^[\w+/]{22}==$/
 
 /**
- * Looks at a handshake before a ticket is spent on it. None of the subprotocols is fine, too.
+ * Validates a handshake before its ticket is redeemed. Offering no subprotocol is valid.
  * @throws AppError `malformed` when it cannot be completed, or offers subprotocols without `mcp`
  */
 export function assertHandshake(c: Context): void {
   if (c.req.header('sec-websocket-version') !== VERSION || !KEY.test(c.req.header('sec-websocket-key') ?? '')) {
     c.header('sec-websocket-version', VERSION)
-    throw new AppError('malformed', `This is no handshake of WebSocket's version ${VERSION}.`)
+    throw new AppError('malformed', `This is not a WebSocket handshake of version ${VERSION}.`)
   }
   const offered = offeredProtocols(c)
   if (offered.length > 0 && !offered.includes(PROTOCOL)) {
-    throw new AppError('malformed', `The subprotocol spoken here is ${PROTOCOL}: offer it too.`)
+    throw new AppError('malformed', `The supported subprotocol is ${PROTOCOL}: offer it too.`)
   }
 }
 
@@ -38,8 +38,8 @@ function offeredProtocols(c: Context): string[] {
 }
 
 /**
- * Who opens the socket: by the first there is of an `Authorization` header, a subprotocol `bearer.<token in base64url>`, and a `ticket` in
- * the query string.
+ * The actor of a socket, from the first present of: the `Authorization` header, a subprotocol `bearer.<token in base64url>`, and `ticket`
+ * in the query string.
  * @throws AppError `unauthenticated`
  */
 export async function socketActor(c: Context, { verifyToken, tickets }: { verifyToken: VerifyToken; tickets: Tickets }): Promise<Actor> {

@@ -1,5 +1,5 @@
-// MCP over a WebSocket: the server's side of the transport, for which the SDK has a client's side only. One instance a connection. It
-// knows frames, limits and how a connection ends, and nothing of tools or users.
+// The server side of MCP over a WebSocket; the SDK has only the client side. One instance per connection. It handles frames, limits and
+// closing, and knows nothing of tools or users.
 import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
@@ -18,16 +18,16 @@ import { parseMessage, type RpcError, readMessage } from './messages.ts'
 import { answerPings } from './pings.ts'
 import type { Connection } from './sockets.ts'
 
-type Say = (response: JSONRPCResponse) => object
+type Reply = (response: JSONRPCResponse) => object
 
-/** Reads a message of an older dialect: the request it stands for and the form of its answer, or the answer to a bad one. */
-export type Dialect = (
+/** Reads a message of an older protocol: returns the MCP request and a converter for its answer, or the answer to an invalid message. */
+export type LegacyProtocol = (
   message: unknown,
-) => { type: 'request'; request: JSONRPCRequest; say: Say } | { type: 'invalid'; answer: object } | undefined
+) => { type: 'request'; request: JSONRPCRequest; reply: Reply } | { type: 'invalid'; answer: object } | undefined
 
-/** What a connection may take from the process, on behalf of its user. */
+/** The shared resources that a connection reserves for its user. */
 export type Admission = {
-  /** Room for a received message, see `Inboxes.reserve`. */
+  /** Reserves room for a received message, see `Inboxes.reserve`. */
   reserve(bytes: number, retry: () => void): (() => void) | undefined
   /** Waits until a request may run, see `UserLanes.enter`. */
   enter(signal: AbortSignal): Promise<() => void>
@@ -35,44 +35,44 @@ export type Admission = {
   countHeld(bytes: number): void
 }
 
-export type SocketTransportOptions = { admission: Admission; authInfo?: AuthInfo; limits?: SocketLimits; dialect?: Dialect }
+export type SocketTransportOptions = { admission: Admission; authInfo?: AuthInfo; limits?: SocketLimits; legacyProtocol?: LegacyProtocol }
 
 /** A received message. */
 type Frame = { data: Buffer; isBinary: boolean }
-/** A request that has not ended. An answered one has not ended when its connection had to close first. */
-type Call = { state: 'waiting' | 'running' | 'answered'; say: Say; leaveLane: () => void; giveBack: () => void }
+/** A request that still runs or waits. It may be answered already, when its connection had to close first. */
+type Call = { state: 'waiting' | 'running' | 'answered'; reply: Reply; leaveLane: () => void; giveBack: () => void }
 
-/** A server error (JSON-RPC 2.0, section 5.1): the request was not run and may be sent again. */
+/** A server error (JSON-RPC 2.0, section 5.1): the request did not run and may be retried. */
 const NOT_RUN = -32000
-const CLOSING: RpcError = { code: NOT_RUN, message: 'This was not run, because the connection closes: connect again, and send it there.' }
+const CLOSING: RpcError = { code: NOT_RUN, message: 'This was not run, because the connection is closing: connect again and retry.' }
 const OUTCOME_UNKNOWN: RpcError = {
   code: ErrorCode.InternalError,
-  message: 'The connection had to close while this ran. Whether it was done is not known: look before you send it again.',
+  message: 'The connection had to close while this ran. It is not known whether it was done: look before you retry.',
 }
 
-/** Bytes of a ping or pong from a client beside its data (RFC 6455, section 5.2): two of header, four of mask. */
+/** Bytes of a client's ping or pong besides its data (RFC 6455, section 5.2): two of header, four of mask. */
 const CONTROL_OVERHEAD = 6
 
 export class WebSocketServerTransport implements Transport, Connection {
-  /** Called once, when the socket is gone and no call runs any more: the SDK drops the answers of calls that end later. */
+  /** Called once, after the socket has closed and all calls have ended: the SDK drops answers that come later. */
   onclose?: () => void
   onerror?: (error: Error) => void
   onmessage?: <T extends JSONRPCMessage>(message: T, extra?: MessageExtraInfo) => void
-  /** Resolves when the socket is gone, with the code that closed it (RFC 6455, section 7.4); 1006 when it went without a word. */
+  /** Resolves when the socket has closed, with the close code (RFC 6455, section 7.4); 1006 without a close frame. */
   readonly closed: Promise<number>
 
   readonly #socket: WebSocket
   readonly #admission: Admission
   readonly #limits: SocketLimits
   readonly #extra: MessageExtraInfo
-  readonly #dialect: Dialect | undefined
+  readonly #legacyProtocol: LegacyProtocol | undefined
   readonly #pinging: NodeJS.Timeout
-  /** Aborts what waits for its turn. */
+  /** Aborts the requests that wait for their lane. */
   readonly #stop = new AbortController()
   readonly #calls = new Map<RequestId, Call>()
-  /** Received, but not processed. */
+  /** Received, not processed yet. */
   #backlog: Frame[] = []
-  /** Whether the backlog has to wait: for `start`, or for room in the user's inbox. */
+  /** Whether the backlog waits: for `start`, or for room in the user's inbox. */
   #blocked = true
   #deadline: NodeJS.Timeout | undefined
   #leaving: { code: number; reason: string } | undefined
@@ -80,22 +80,22 @@ export class WebSocketServerTransport implements Transport, Connection {
   #code: number | undefined
   #started = false
   #gone = false
-  #faults = 0
+  #malformedInARow = 0
   #alive = true
   #heldBytes = 0
-  /** Nothing is held, and so counted, any more. */
+  /** The socket was dropped: its bytes no longer count. */
   #isDropped = false
   #unreadBytes = 0
-  /** Bytes of a message that is not complete yet, and whether one was completed by the bytes that are read right now. */
+  /** Bytes of an incomplete message, and whether the current chunk completed one. */
   #partialBytes = 0
   #completed = false
 
-  /** Listens at once, because frames may follow the handshake in the same packet, and hands on nothing before `start`. */
-  constructor(socket: WebSocket, { admission, authInfo, limits = socketLimits, dialect }: SocketTransportOptions) {
+  /** Listens at once, because frames may follow the handshake in the same packet. Passes none on before `start`. */
+  constructor(socket: WebSocket, { admission, authInfo, limits = socketLimits, legacyProtocol }: SocketTransportOptions) {
     this.#socket = socket
     this.#admission = admission
     this.#limits = limits
-    this.#dialect = dialect
+    this.#legacyProtocol = legacyProtocol
     this.#extra = authInfo ? { authInfo } : {}
     socket.on('message', (data, isBinary) => {
       this.#alive = true
@@ -105,7 +105,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     socket.on('ping', (data) => this.#noteControl(data))
     socket.on('pong', (data) => this.#noteControl(data))
     answerPings(socket)
-    // ws closes the socket itself, with the fitting code, when a frame is wrong.
+    // ws closes the socket itself, with the right code, after an invalid frame.
     socket.on('error', (error) => this.onerror?.(error))
     this.#pinging = setInterval(() => this.#ping(), limits.pingMs)
     this.closed = new Promise((resolve) => {
@@ -124,7 +124,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     return this.#socket.readyState !== WebSocket.OPEN
   }
 
-  /** @throws Error when it has started before */
+  /** @throws Error when already started */
   async start(): Promise<void> {
     if (this.#started) throw new Error('The transport has already started')
     this.#started = true
@@ -132,7 +132,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     this.#settle()
   }
 
-  /** Resolves when the message has been handed to the operating system. @throws Error when it cannot be any more */
+  /** Resolves when the message has been passed to the operating system. @throws Error when the connection is closed */
   async send(message: JSONRPCMessage): Promise<void> {
     if ('method' in message || message.id === undefined) return this.#write(message)
     const call = this.#calls.get(message.id)
@@ -144,7 +144,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     await this.closed
   }
 
-  /** Refuses what waits and what still comes, lets the running calls end, then closes. The first call counts. */
+  /** Rejects waiting and new requests, lets running ones finish, then closes. Later calls are no-ops. */
   leave(code: number, reason: string): void {
     if (this.#leaving) return
     this.#leaving = { code, reason }
@@ -154,7 +154,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     this.#settle()
   }
 
-  /** Answers every request that has no answer, then closes. A client that does not answer the close in time is cut off. */
+  /** Answers every open request with an error, then closes. The socket is dropped if the client does not answer the close in time. */
   hangUp(code: number, reason: string): void {
     if (this.isClosing || this.#code !== undefined) return
     this.#code = code
@@ -162,15 +162,15 @@ export class WebSocketServerTransport implements Transport, Connection {
       if (call.state === 'answered') continue
       const error = call.state === 'waiting' ? CLOSING : OUTCOME_UNKNOWN
       call.state = 'answered'
-      this.#tell(call.say({ jsonrpc: '2.0', id, error }))
+      this.#send(call.reply({ jsonrpc: '2.0', id, error }))
     }
     this.#socket.close(code, reason)
     this.#stop.abort()
     this.#dropBacklog()
-    // The client's answer to the close has to be read.
+    // Resume reading, to receive the client's close frame.
     this.#socket.resume()
     clearTimeout(this.#deadline)
-    this.#deadline = setTimeout(() => this.terminate(), this.#limits.farewellMs)
+    this.#deadline = setTimeout(() => this.terminate(), this.#limits.closeTimeoutMs)
   }
 
   terminate(): void {
@@ -178,7 +178,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     this.#socket.terminate()
   }
 
-  /** Counts bytes that arrived, after ws has read them: it keeps those of a message that is not complete. */
+  /** Counts received bytes after ws has read them: ws buffers the parts of an incomplete message. */
   countReceived(bytes: number): void {
     const before = this.#partialBytes
     this.#partialBytes = this.#completed ? 0 : Math.max(0, this.#partialBytes + bytes)
@@ -188,7 +188,7 @@ export class WebSocketServerTransport implements Transport, Connection {
 
   #noteControl(data: Buffer): void {
     this.#alive = true
-    // RFC 6455, section 5.5: such a frame may stand between the parts of a message, and is not kept.
+    // RFC 6455, section 5.5: a control frame may come between the parts of a message, and is not buffered.
     this.#partialBytes -= CONTROL_OVERHEAD + data.length
     this.#count(-CONTROL_OVERHEAD - data.length)
   }
@@ -197,16 +197,16 @@ export class WebSocketServerTransport implements Transport, Connection {
     if (this.isClosing) return
     this.#backlog.push(frame)
     this.#count(frame.data.length)
-    // ws hands on what it has read already, also when paused.
+    // A paused ws still emits the messages that it has read.
     if (this.#blocked) this.#socket.pause()
     else this.#process()
   }
 
-  /** Processes the backlog in order, until a message finds no room. */
+  /** Processes the backlog in order, until the inbox is full. */
   #process(): void {
     for (let [frame] = this.#backlog; frame && !this.#blocked; [frame] = this.#backlog) {
       const { length } = frame.data
-      // While leaving, every request is refused at once and keeps no room.
+      // While closing, every request is rejected at once and needs no room.
       const giveBack = this.#leaving ? () => {} : this.#admission.reserve(length, () => this.#unblock())
       if (!giveBack) {
         this.#blocked = true
@@ -241,32 +241,32 @@ export class WebSocketServerTransport implements Transport, Connection {
       return
     }
     const parsed = parseMessage(data)
-    const older = parsed.type === 'value' ? this.#dialect?.(parsed.value) : undefined
-    const incoming = older ?? { ...readMessage(parsed), say: (response: JSONRPCResponse): object => response }
-    // A message without a readable id is a fault, because its sender cannot learn from the answer which one it was.
-    const isFault = incoming.type === 'invalid' && 'id' in incoming && incoming.id === null
-    this.#faults = isFault ? this.#faults + 1 : 0
+    const older = parsed.type === 'value' ? this.#legacyProtocol?.(parsed.value) : undefined
+    const incoming = older ?? { ...readMessage(parsed), reply: (response: JSONRPCResponse): object => response }
+    // Only a message without a readable id counts: its sender cannot match the answer to it.
+    const isMalformed = incoming.type === 'invalid' && 'id' in incoming && incoming.id === null
+    this.#malformedInARow = isMalformed ? this.#malformedInARow + 1 : 0
     if (incoming.type === 'request') {
-      this.#admit(incoming.request, incoming.say, giveBack)
+      this.#admit(incoming.request, incoming.reply, giveBack)
       return
     }
     giveBack()
     if (incoming.type === 'message') this.onmessage?.(incoming.message, this.#extra)
-    else this.#tell('answer' in incoming ? incoming.answer : { jsonrpc: '2.0', id: incoming.id, error: incoming.error })
-    if (this.#faults >= this.#limits.faults) this.hangUp(1008, 'too many unreadable messages')
+    else this.#send('answer' in incoming ? incoming.answer : { jsonrpc: '2.0', id: incoming.id, error: incoming.error })
+    if (this.#malformedInARow >= this.#limits.malformedInARow) this.hangUp(1008, 'too many unreadable messages')
   }
 
-  /** Runs a request when its turn comes, or answers why not. */
-  #admit(request: JSONRPCRequest, say: Say, giveBack: () => void): void {
+  /** Queues a request in its user's lane, or rejects it. */
+  #admit(request: JSONRPCRequest, reply: Reply, giveBack: () => void): void {
     const { id } = request
     const isTwice = this.#calls.has(id)
     if (isTwice || this.#leaving) {
       giveBack()
       const error = isTwice ? { code: ErrorCode.InvalidRequest, message: 'A request with this id is still running.' } : CLOSING
-      this.#tell(say({ jsonrpc: '2.0', id, error }))
+      this.#send(reply({ jsonrpc: '2.0', id, error }))
       return
     }
-    const call: Call = { state: 'waiting', say, leaveLane: () => {}, giveBack }
+    const call: Call = { state: 'waiting', reply, leaveLane: () => {}, giveBack }
     this.#calls.set(id, call)
     this.#run(request, call).catch((error) => this.onerror?.(error))
   }
@@ -283,21 +283,21 @@ export class WebSocketServerTransport implements Transport, Connection {
     this.onmessage?.(request, this.#extra)
   }
 
-  /** Ends a call: with its answer, unless one was sent already. */
+  /** Ends a call, and sends its answer unless one was sent already. */
   async #answer(id: RequestId, call: Call, response: JSONRPCResponse): Promise<void> {
     const isAnswered = call.state === 'answered'
     this.#calls.delete(id)
     try {
-      return isAnswered || this.#gone ? undefined : this.#write(call.say(response))
+      return isAnswered || this.#gone ? undefined : this.#write(call.reply(response))
     } finally {
-      // Not before the answer is on its way: the room may let in a message that closes the connection.
+      // Release only after sending: the freed room may admit a message that closes the connection.
       call.leaveLane()
       call.giveBack()
       this.#settle()
     }
   }
 
-  /** Does what waited for the last call to end. */
+  /** Runs the steps that wait for the last call to end. */
   #settle(): void {
     if (this.#calls.size > 0) return
     if (this.#leaving) this.hangUp(this.#leaving.code, this.#leaving.reason)
@@ -316,13 +316,13 @@ export class WebSocketServerTransport implements Transport, Connection {
     this.#settle()
   }
 
-  #tell(message: object): void {
+  #send(message: object): void {
     this.#write(message).catch((error) => this.onerror?.(error))
   }
 
   async #write(message: object): Promise<void> {
     if (this.isClosing) throw new Error('The connection is closed')
-    // As bytes, so that what is counted is what is kept: ws would keep a text as one.
+    // Send bytes, not a string: ws would buffer the string, whose size in memory differs from the count.
     const bytes = Buffer.from(JSON.stringify(message))
     const unreadBefore = this.#unreadBytes
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -334,8 +334,8 @@ export class WebSocketServerTransport implements Transport, Connection {
     })
     this.#unreadBytes += bytes.length
     this.#count(bytes.length)
-    // After this answer, so that no call that has run goes without one.
-    if (unreadBefore > this.#limits.unread) this.hangUp(1013, 'answers are not being read')
+    // Checked after sending, so that every call that ran gets its answer.
+    if (unreadBefore > this.#limits.unreadBytes) this.hangUp(1013, 'answers are not being read')
     return promise
   }
 
@@ -345,7 +345,7 @@ export class WebSocketServerTransport implements Transport, Connection {
     this.#admission.countHeld(bytes)
   }
 
-  /** What it still holds is dropped with the socket. */
+  /** Stops counting: the remaining buffers are dropped with the socket. */
   #countNothing(): void {
     this.#admission.countHeld(-this.#heldBytes)
     this.#heldBytes = 0
@@ -353,7 +353,7 @@ export class WebSocketServerTransport implements Transport, Connection {
   }
 
   #ping(): void {
-    // Nothing is read from a connection that is blocked, so that it can give no sign of life.
+    // A blocked connection is not read, so its silence means nothing.
     if (!this.#alive && !this.#blocked) this.terminate()
     else if (!this.isClosing) this.#socket.ping()
     this.#alive = false
@@ -364,7 +364,7 @@ function notRun({ message, retryAfter }: AppError): RpcError {
   return { code: NOT_RUN, message, ...(retryAfter === undefined ? {} : { data: { retry_after_seconds: retryAfter } }) }
 }
 
-/** ws's type allows forms that it uses only when asked to. */
+/** Narrows the type of ws, which also covers forms that are not enabled here. */
 function asBuffer(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)

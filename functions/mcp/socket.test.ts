@@ -181,7 +181,7 @@ describe('a connection', () => {
   })
 
   it('closes the connection of a client that does not read its answers with 1013, and says why', async () => {
-    const narrow = await startMcp({}, { unread: 64 * 1024 })
+    const narrow = await startMcp({}, { unreadBytes: 64 * 1024 })
     const user = await newUser(world)
     await addLargeTodos(world, user)
     const { socket, say, closed } = await open(user, { at: narrow })
@@ -325,7 +325,7 @@ describe('the transport', () => {
     const [socket] = await once(sockets, 'connection')
     const authInfo = { token: '', clientId: 'me', scopes: [] }
     const admission = { reserve: () => () => {}, enter: async () => () => {}, countHeld: () => {} }
-    const transport = new WebSocketServerTransport(socket, { admission, authInfo, limits: { ...socketLimits, farewellMs: 200 } })
+    const transport = new WebSocketServerTransport(socket, { admission, authInfo, limits: { ...socketLimits, closeTimeoutMs: 200 } })
     await client.opened
     client.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
     client.say(list(1))

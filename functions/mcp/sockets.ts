@@ -1,46 +1,46 @@
-// The open sockets of this process: how many there may be in total and per user, how many bytes they may hold together, and how they end.
-// Knows no MCP, so that loading it costs nothing.
+// The open sockets of this process: limits their number, in total and per user, and their buffered bytes; drains them at shutdown. Does
+// not import the MCP SDK, so that it loads fast.
 import { AppError } from '../../shared/core/errors.ts'
 import type { Sockets } from '../../shared/http/upgrade.ts'
 
-/** A connection as this file sees it. */
+/** The part of a connection that this module needs. */
 export type Connection = {
-  /** Bytes of unread answers and unprocessed messages that it keeps in memory. */
+  /** Bytes of unread answers and unprocessed messages in memory. */
   readonly heldBytes: number
-  /** Whether a close was sent to it. */
+  /** Whether a close frame was sent. */
   readonly isClosing: boolean
-  /** Takes no new call, lets running ones end, then closes with the WebSocket close code. */
+  /** Rejects new calls, lets running ones finish, then closes with the WebSocket close code. */
   leave(code: number, reason: string): void
-  /** Closes with the code at once. What it holds is kept until the client has read it, for some seconds. */
+  /** Closes at once with the code. Buffered answers are kept for a few seconds, for the client to read. */
   hangUp(code: number, reason: string): void
   /** Cuts the connection and drops what it holds. */
   terminate(): void
-  /** Resolves when it is gone. */
+  /** Resolves when the socket has closed. */
   readonly closed: Promise<unknown>
 }
 
 export type SocketQuota = {
-  /** Sockets of the process. */
+  /** Maximum sockets of the process. */
   total: number
-  /** Sockets of one user. */
+  /** Maximum sockets of one user. */
   perUser: number
-  /** Bytes that all sockets may hold together. */
+  /** Maximum bytes that all sockets hold together. */
   heldBytes: number
 }
 
 export type OpenSockets = Sockets & {
-  /** @throws AppError `unavailable` when the process has no room or is about to end */
+  /** @throws AppError `unavailable` when the process is full or draining */
   assertRoom(): void
-  /** @throws AppError `throttled` when the user has as many sockets as one may have; else as `assertRoom` */
+  /** @throws AppError `throttled` when the user has the maximum of sockets; else as `assertRoom` */
   assertRoomFor(userId: string): void
   add(userId: string, connection: Connection): void
-  /** Notes that some connection holds `bytes` more, or less when negative. Over the limit, the ones that hold most are closed. */
+  /** Counts `bytes` more held by a connection, or fewer when negative. Over the limit, the connections that hold most are closed. */
   countHeld(bytes: number): void
-  /** Bytes that all of them hold. */
+  /** Bytes that all connections hold. */
   readonly heldBytes: number
 }
 
-/** Seconds after which another attempt to connect makes sense. */
+/** For `Retry-After`. */
 const RETRY_SECONDS = { draining: 1, full: 5 }
 
 export function createSockets({ total, perUser, heldBytes: maxHeld }: SocketQuota): OpenSockets {
@@ -56,7 +56,7 @@ export function createSockets({ total, perUser, heldBytes: maxHeld }: SocketQuot
       throw new AppError('unavailable', 'Too many connections are open here. Please try again.', { retryAfter: RETRY_SECONDS.full })
   }
 
-  /** The connection that holds most, if one holds anything. */
+  /** The connection that holds most; undefined when none holds anything. */
   function largest(isClosing: boolean): Connection | undefined {
     let found: Connection | undefined
     for (const connection of open.keys())
@@ -64,7 +64,7 @@ export function createSockets({ total, perUser, heldBytes: maxHeld }: SocketQuot
     return found
   }
 
-  /** A closed connection may still read the reason, until the next ones need its bytes. So `held` exceeds the limit by two answers at most. */
+  /** A closing connection keeps its buffers until other connections need the bytes. So `held` exceeds the limit by at most two answers. */
   function relieve(): void {
     for (let closing = largest(true); closing && held > maxHeld; closing = largest(true)) closing.terminate()
     if (held > maxHeld) largest(false)?.hangUp(1013, 'too many unread bytes here: read answers faster, ask for less')

@@ -1,5 +1,4 @@
-// What this function's tests are made of: the real app on a real port, a socket that speaks in raw frames, the SDK's own client.
-
+// Helpers for the tests of MCP: the real app on a real port, a socket with raw frames, and the SDK's client.
 import { once } from 'node:events'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
@@ -13,7 +12,7 @@ import { contextOf, SECRET, type TestUser, testDeps } from '../../shared/testing
 import { holdTodo } from '../../shared/testing/hold-todo.ts'
 import { createTodo, getTodo } from '../../shared/todos/todos.ts'
 import { mcpApp } from './app.ts'
-import { makeMcpDeps } from './deps.ts'
+import { createMcpDeps } from './deps.ts'
 import { type SocketLimits, socketLimits } from './limits.ts'
 
 export type McpWorld = Awaited<ReturnType<typeof startMcp>>
@@ -21,7 +20,7 @@ export type McpWorld = Awaited<ReturnType<typeof startMcp>>
 /** The function on a free port of this machine, ended after the file's tests. */
 export async function startMcp(environment: Record<string, string> = {}, limits: Partial<SocketLimits> = {}) {
   const world = testDeps(environment)
-  const deps = { ...makeMcpDeps(world.env, world.deps), limits: { ...socketLimits, ...limits } }
+  const deps = { ...createMcpDeps(world.env, world.deps), limits: { ...socketLimits, ...limits } }
   const app = mcpApp(deps)
   const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets: deps.sockets })
   const stop = async () => {
@@ -40,7 +39,7 @@ export type Frame = {
   error?: { code: number; message: string; data?: unknown }
 }
 
-/** A plain WebSocket client. `next` is the next frame that came or comes, `closed` how it ended. */
+/** A plain WebSocket client. `next` resolves with the next frame, `closed` with the close code and reason. */
 export function openSocket(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
   const socket = new WebSocket(url, protocols, options)
   const frames: Frame[] = []
@@ -73,7 +72,7 @@ export function openSocket(url: string, options: ClientOptions = {}, protocols: 
   }
 }
 
-/** Gives a user 500 todos, so that `listAll` is answered with 0.7 MB. */
+/** Creates 500 todos for a user, so that the answer to `listAll` has 0.7 MB. */
 export async function addLargeTodos({ deps }: Pick<McpWorld, 'deps'>, { id }: Pick<TestUser, 'id'>): Promise<void> {
   await deps.db.execute(sql`
     INSERT INTO todos (id, user_id, title, description)
@@ -102,7 +101,7 @@ export const listAll = (id: number) => ({
   params: { name: 'list_tasks', arguments: { limit: 500 } },
 })
 
-/** How a handshake that is refused is answered. */
+/** The response to a rejected handshake. */
 export async function refused(url: string, options: ClientOptions = {}, protocols: string[] = ['mcp']) {
   const socket = new WebSocket(url, protocols, options)
   socket.on('error', () => {})
@@ -112,7 +111,7 @@ export async function refused(url: string, options: ClientOptions = {}, protocol
   return { status: response.statusCode, headers: response.headers, body: body.startsWith('{') ? JSON.parse(body) : body }
 }
 
-/** A token for a user, like the real ones but for what is asked for. */
+/** A token for a user, with another scope or lifetime if given. */
 export function tokenFor(user: Pick<TestUser, 'id' | 'email'>, { scope, seconds = 600 }: { scope?: string; seconds?: number } = {}) {
   const now = Date.now() / 1000
   return new SignJWT({ email: user.email, ...(scope ? { scope } : {}) })

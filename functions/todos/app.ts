@@ -1,4 +1,4 @@
-// The HTTP face of todos: validate, call the operation, answer.
+// The HTTP routes of todos: each validates, calls its operation and answers.
 import type { Context } from 'hono'
 import { createApp } from '../../shared/http/app.ts'
 import { owner } from '../../shared/http/authenticate.ts'
@@ -14,7 +14,7 @@ export type TodosApp = ReturnType<typeof todosApp>
 
 const todos = '/api/v1/:user_id/todos'
 const todo = `${todos}/:todo_id` as const
-/** What a body may say: the id stands in the path. */
+/** The bodies: without the id, which is in the path. */
 const Changes = UpdateTodo.omit({ todo_id: true }).meta(UpdateTodo.meta() ?? {})
 const Completion = CompleteTodo.omit({ todo_id: true }).meta(CompleteTodo.meta() ?? {})
 
@@ -43,5 +43,5 @@ export function todosApp(deps: TodosDeps) {
     )
 }
 
-/** The path as it was sent: `c.req.path` is decoded, and a foreign user's id may hold what no header can. */
+/** The path as sent: `c.req.path` is decoded, and a foreign user's id may hold characters that a header cannot. */
 const address = (c: Context) => new URL(c.req.url).pathname

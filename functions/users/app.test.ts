@@ -9,7 +9,7 @@ const app = usersApp(deps)
 afterAll(() => deps.db.close())
 
 describe('GET /me', () => {
-  it('shows the account behind the token, and nothing else of it', async () => {
+  it('answers GET /me with only the public fields of the account', async () => {
     const user = await newUser(world)
     const { createdAt } = await (await deps.db.prisma()).user.findUniqueOrThrow({ where: { id: user.id } })
     const response = await app.request('/api/v1/me', { headers: user.headers })
@@ -23,7 +23,7 @@ describe('GET /me', () => {
     })
   })
 
-  it('answers 401 when the account is gone, and does not bring it back', async () => {
+  it('answers 401 when the account was deleted, and does not recreate it', async () => {
     const user = await newUser(world)
     await (await deps.db.prisma()).user.delete({ where: { id: user.id } })
     const response = await app.request('/api/v1/me', { headers: user.headers })
@@ -33,14 +33,14 @@ describe('GET /me', () => {
     expect(await (await deps.db.prisma()).user.findUnique({ where: { id: user.id } })).toBeNull()
   })
 
-  it('shows none of another issuer to a token of ours with its id', async () => {
+  it('does not show a foreign issuer’s account to our own token with the same id', async () => {
     const user = await newUser(world)
     await (await deps.db.prisma()).user.delete({ where: { id: user.id } })
     await (await deps.db.prisma()).user.create({ data: { id: user.id, issuer: 'https://app.example.com', username: 'Ada' } })
     expect((await app.request('/api/v1/me', { headers: user.headers })).status).toBe(401)
   })
 
-  it('answers 503 while the database is away', async () => {
+  it('answers GET /me with 503 while the database is unavailable', async () => {
     const away = testDeps({ DATABASE_URL: 'postgresql://todo:hunter2@127.0.0.1:9/todo' })
     const user = await newUser(world)
     const response = await usersApp(away.deps).request('/api/v1/me', { headers: user.headers })

@@ -1,4 +1,4 @@
-// The HTTP face of the caller's own account.
+// The HTTP routes of the caller's own account.
 
 import { getProfile } from '../../shared/accounts/users.ts'
 import { createApp } from '../../shared/http/app.ts'

@@ -7,17 +7,16 @@ import type { Actor } from '../core/actor.ts'
 import { AppError } from '../core/errors.ts'
 import type { UserRate } from './user-rates.ts'
 
-/** Seconds. */
-const LIFETIME = 30
+const LIFETIME_SECONDS = 30
 
 export const Ticket = z
   .strictObject({
     ticket: z.string().describe('Opens one WebSocket: append `?ticket=<ticket>` to its URL'),
     expires_in: z.int().describe('Seconds'),
   })
-  .meta({ id: 'McpTicket', example: { ticket: 'q1FZ0lSxU0Qd2m9nL3vQm8u2cF4tB6yH7kJ1aR5eW0c', expires_in: LIFETIME } })
+  .meta({ id: 'McpTicket', example: { ticket: 'q1FZ0lSxU0Qd2m9nL3vQm8u2cF4tB6yH7kJ1aR5eW0c', expires_in: LIFETIME_SECONDS } })
 
-/** An actor as the table keeps it. */
+/** An actor as stored in the table. */
 const StoredActor = z.object({
   userId: z.string(),
   issuer: z.string().nullable(),
@@ -29,21 +28,21 @@ const StoredActor = z.object({
 
 const TicketRow = z.strictObject({ actor: z.unknown(), expires_at: z.date() })
 
-export type Tickets = ReturnType<typeof makeTickets>
+export type Tickets = ReturnType<typeof createTickets>
 
 /** `ticketRate` bounds the tickets of a user, and by their lifetime the rows of the table. */
-export function makeTickets({ db, clock, ticketRate }: { db: Db; clock: () => Date; ticketRate: UserRate }) {
+export function createTickets({ db, clock, ticketRate }: { db: Db; clock: () => Date; ticketRate: UserRate }) {
   return {
     /** @throws AppError `throttled` */
     async issue(actor: Actor): Promise<z.output<typeof Ticket>> {
       await ticketRate(actor.userId)
       const ticket = randomBytes(32).toString('base64url')
       const now = clock()
-      const expiresAt = new Date(now.getTime() + LIFETIME * 1000)
+      const expiresAt = new Date(now.getTime() + LIFETIME_SECONDS * 1000)
       await db.execute(sql`
         WITH expired AS (DELETE FROM mcp_tickets WHERE expires_at <= ${instant(now)})
         INSERT INTO mcp_tickets (digest, actor, expires_at) VALUES (${digest(ticket)}, ${JSON.stringify(actor)}::jsonb, ${instant(expiresAt)})`)
-      return { ticket, expires_in: LIFETIME }
+      return { ticket, expires_in: LIFETIME_SECONDS }
     },
     /** Redeems a ticket: a second call for the same ticket fails. @throws AppError `unauthenticated` */
     async redeem(ticket: string): Promise<Actor> {
@@ -51,7 +50,7 @@ export function makeTickets({ db, clock, ticketRate }: { db: Db; clock: () => Da
       const rows = await db.query(sql`DELETE FROM mcp_tickets WHERE digest = ${digest(ticket)} RETURNING actor, expires_at`, TicketRow)
       const actor = rows[0] && rows[0].expires_at > now ? StoredActor.parse(rows[0].actor) : undefined
       if (!actor || actor.expiresAt <= now)
-        throw new AppError('unauthenticated', 'The ticket is not valid: it is good once, for 30 seconds.')
+        throw new AppError('unauthenticated', 'The ticket is not valid: it opens one socket, within 30 seconds.')
       return actor
     },
   }

@@ -7,14 +7,14 @@ import type { AppDeps } from '../http/types.ts'
 import { createUserLanes } from '../http/user-lanes.ts'
 import { makeTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
 import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
-import { createErrorLog, jsonLog } from './log.ts'
+import { createErrorLog, createLog } from './log.ts'
 
 /** The dependencies of a process. Apps only nudge the delivery; the process also sweeps and drains it. */
 export type ProcessDeps = AppDeps & { delivery: Delivery | undefined }
 export type Deps = ProcessDeps & { verifyToken: VerifyToken }
 
 /** What every function needs. Opens no connection yet. `checkRows`: see `DbOptions`. @throws StartupError when the database URL may not be used */
-export function makeAppDeps(env: Env, log: Log = jsonLog, { checkRows = false } = {}): ProcessDeps {
+export function makeAppDeps(env: Env, log: Log = createLog({ level: env.LOG_LEVEL }), { checkRows = false } = {}): ProcessDeps {
   const db = createDb({ ...databaseOptions(env), checkRows, onConnectionError: createErrorLog(log, 'database connection lost') })
   return {
     db,

@@ -163,6 +163,14 @@ const TABLE: { [N in Name]: { fallback: Env[N]; takes: [string, Env[N]][]; refus
     refuses: ['/v1/traces'],
   },
   K_SERVICE: { fallback: 'todo', takes: [['todos', 'todos']], refuses: [LONG] },
+  LOG_LEVEL: {
+    fallback: 'info',
+    takes: [
+      ['error', 'error'],
+      ['warn', 'warn'],
+    ],
+    refuses: ['debug', 'INFO', '3'],
+  },
   DATA_DIRECTORY: { fallback: '.data', takes: [['/var/lib/todo', '/var/lib/todo']], refuses: [] },
   PUBLIC_URL: {
     fallback: undefined,

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { StartupError } from '@todo/prisma/startup-error'
 import { z } from 'zod'
+import { LOG_LEVELS } from '../core/log.ts'
 import type { AdmissionLimits } from '../http/admission.ts'
 import type { TrustedProxies } from '../http/client-address.ts'
 import type { ForeignIssuer } from '../identity/issuers.ts'
@@ -21,6 +22,7 @@ const flag = z
   .enum(['true', 'false'], 'must be true or false')
   .transform((value) => value === 'true')
   .describe('true or false')
+const logLevel = z.enum(LOG_LEVELS, 'must be error, warn or info').describe('`error`, `warn` or `info`')
 const itemsOf = (value: string) =>
   value
     .split(',')
@@ -167,6 +169,7 @@ export const variables = {
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: variable(url.describe('an http(s) URL'), 'The same, as the whole address that traces are posted to'),
   K_SERVICE: variableOr('todo', name, 'What traces call this service, unless `OTEL_SERVICE_NAME` is set. Knative sets it'),
+  LOG_LEVEL: variableOr('info', logLevel, 'The least severe lines that are logged; `info` has a line for each request'),
   DATA_DIRECTORY: variableOr(
     '.data',
     z.string().min(1).describe('a directory, made when missing'),

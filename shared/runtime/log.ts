@@ -1,8 +1,16 @@
 // The process's log: one JSON line an entry, on standard output.
-import { errorFields, type Log } from '../core/log.ts'
+import { errorFields, LOG_LEVELS, type Log, type LogLevel } from '../core/log.ts'
 
 export const jsonLog: Log = (level, message, fields) => {
   process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`)
+}
+
+/** A log that drops every line less severe than `level`. `write` gets the others. */
+export function createLog({ level: least, write = jsonLog }: { level: LogLevel; write?: Log }): Log {
+  const logged: readonly LogLevel[] = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(least) + 1)
+  return (level, message, fields) => {
+    if (logged.includes(level)) write(level, message, fields)
+  }
 }
 
 /** One line a kind of error in this time. */

@@ -1,6 +1,6 @@
 // Completing, reopening, deleting and changing what is there.
-import { UNCONFIRMED_ENDINGS } from '../endings.ts'
-import { enumerate, quoted } from '../told.ts'
+import { MAX_UNCONFIRMED } from '../confirmation-policy.ts'
+import { enumerate, quoted } from '../summary.ts'
 import type { Call } from '../toolbox.ts'
 import { add } from './add.ts'
 import type { Intent } from './intent.ts'
@@ -26,7 +26,7 @@ export async function end(scene: Scene, intent: Extract<Intent, { kind: 'complet
       ? { name: 'delete_task', arguments: { todo_id: id } }
       : { name: 'complete_task', arguments: { todo_id: id, completed: kind === 'complete' } },
   )
-  const waits = kind === 'delete' ? calls.length > 1 || scene.asksBeforeDeleting : kind === 'complete' && calls.length > UNCONFIRMED_ENDINGS
+  const waits = kind === 'delete' ? calls.length > 1 || scene.asksBeforeDeleting : kind === 'complete' && calls.length > MAX_UNCONFIRMED
   if (waits && !scene.ctx.actor.readOnly) {
     for (const call of calls) scene.waiting.push(call)
     return target.complete ? '' : BEYOND

@@ -3,14 +3,14 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { contextOf, testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
-import { makeChatDeps } from '../deps.ts'
+import { createChatDeps } from '../deps.ts'
 import { ChatState } from '../state.ts'
 import { createReader } from './reader.ts'
 import { findTargets } from './targets.ts'
 import { createTalker } from './testing.ts'
 
 const world = testDeps({ CHAT_MESSAGES_PER_MINUTE: '1000000' })
-const deps = makeChatDeps(world.env, world.deps)
+const deps = createChatDeps(world.env, world.deps)
 // Nothing is written, so that each message meets the same todos.
 const app = chatApp({ ...deps, verifyToken: async (token) => ({ ...(await deps.verifyToken(token)), readOnly: true }) })
 afterAll(() => world.deps.db.close())

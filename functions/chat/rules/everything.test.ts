@@ -2,11 +2,11 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
-import { makeChatDeps } from '../deps.ts'
+import { createChatDeps } from '../deps.ts'
 import { createTalker, type Row } from './testing.ts'
 
 const world = testDeps()
-const deps = makeChatDeps(world.env, world.deps)
+const deps = createChatDeps(world.env, world.deps)
 const app = chatApp(deps)
 afterAll(() => world.deps.db.close())
 

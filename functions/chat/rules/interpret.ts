@@ -3,7 +3,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { isNo, isYes } from '../confirm.ts'
 import type { ChatState } from '../state.ts'
-import { quoted } from '../told.ts'
+import { quoted } from '../summary.ts'
 import type { Call } from '../toolbox.ts'
 import { act } from './acts.ts'
 import { chosenFrom } from './choices.ts'

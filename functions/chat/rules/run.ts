@@ -5,7 +5,7 @@ import { findTodo } from '../lookup.ts'
 import { isUnknown } from '../outcome.ts'
 import { runInPages } from '../pages.ts'
 import type { Named } from '../state.ts'
-import { reasonOf, tellDone, tellUndone, tellUnknown, todosIn } from '../told.ts'
+import { reasonOf, summarizeCalls, summarizeUndone, summarizeUnknown, todosIn } from '../summary.ts'
 import type { Call } from '../toolbox.ts'
 import type { Moment, Slots } from './slots.ts'
 import { findTargets, type Target } from './targets.ts'
@@ -27,13 +27,13 @@ export async function run({ ctx, journal, toolbox, state }: Scene, calls: readon
   if (calls.some(({ name }) => name !== 'list_tasks') && todos.length > 0) state.focus = todos.map(named)
   const reasons = new Set(ctx.actor.readOnly ? ['this access token may only read'] : failed.map(({ result }) => reasonOf(result)))
   const errors = failed.length > 0 ? [`I could not do that: ${[...reasons].join(' ')}`] : []
-  return { stored, done, todos, errors: [...errors, ...tellUnknown(stored)] }
+  return { stored, done, todos, errors: [...errors, ...summarizeUnknown(stored)] }
 }
 
 /** Runs more calls than an answer can speak of one by one, about todos whose titles are known, and says what came of it. */
 export async function runMany(scene: Scene, calls: readonly Call[], known: readonly Named[]): Promise<string> {
   const ran = await runInPages(scene, calls, false)
-  return [tellDone(ran, new Map(known.map(({ id, title }) => [id, title]))), ...tellUndone(ran, calls.length)].join(' ')
+  return [summarizeCalls(ran, new Map(known.map(({ id, title }) => [id, title]))), ...summarizeUndone(ran, calls.length)].join(' ')
 }
 
 export async function show(scene: Scene, call: Call) {

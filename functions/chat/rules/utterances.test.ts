@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { answer, newUser, testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
 import { ChatReply } from '../contract.ts'
-import { makeChatDeps } from '../deps.ts'
+import { createChatDeps } from '../deps.ts'
 
 // A Wednesday, 11 in the morning in Berlin.
 const NOW = new Date('2027-01-13T10:00:00Z')
@@ -19,7 +19,7 @@ const [TODAY, TOMORROW, THURSDAY, FRIDAY, SATURDAY, MONDAY] = [
 ]
 
 const world = testDeps()
-const app = chatApp({ ...makeChatDeps(world.env, world.deps), clock: () => NOW })
+const app = chatApp({ ...createChatDeps(world.env, world.deps), clock: () => NOW })
 afterAll(() => world.deps.db.close())
 
 const day = (date: string) => new Date(`${date}T00:00:00Z`)

@@ -2,11 +2,11 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { testDeps } from '../../../shared/testing/context.ts'
 import { chatApp } from '../app.ts'
-import { makeChatDeps } from '../deps.ts'
+import { createChatDeps } from '../deps.ts'
 import { createTalker } from './testing.ts'
 
 const world = testDeps()
-const app = chatApp(makeChatDeps(world.env, world.deps))
+const app = chatApp(createChatDeps(world.env, world.deps))
 afterAll(() => world.deps.db.close())
 
 const BREAKS = ['\n', '\r\n', '\u2028', '\u2029', '\u0085', '\v', '\f', '\n\n\n']

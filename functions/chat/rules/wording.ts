@@ -1,7 +1,7 @@
 // How the interpreter says what it did and what there is.
 import { oneLine } from '../../../shared/core/text.ts'
 import type { Todo } from '../../../shared/todos/schema.ts'
-import { enumerate, quoted } from '../told.ts'
+import { enumerate, quoted } from '../summary.ts'
 import { dayInWords } from './dates.ts'
 import type { Filter } from './filters.ts'
 

@@ -1,5 +1,5 @@
-// The dialect of this API's predecessor, which its clients still speak on the socket: `{method: "call/<tool>", params, id}` without
-// `jsonrpc`, answered as `{id, result}` or `{id, error}`. It took the user's id from `params`; here the token alone names the user.
+// The protocol of this API's predecessor, for its existing clients on the socket: `{method: "call/<tool>", params, id}` without `jsonrpc`,
+// answered as `{id, result}` or `{id, error}`. It took the user's id from `params`; here only the token identifies the user.
 import { randomUUID } from 'node:crypto'
 import {
   type CallToolResult,
@@ -9,9 +9,9 @@ import {
   type JSONRPCResponse,
 } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
-import type { Dialect } from './socket-transport.ts'
+import type { LegacyProtocol } from './socket-transport.ts'
 
-const PredecessorCall = z.object({
+const LegacyCall = z.object({
   jsonrpc: z.never().optional(),
   method: z.string().regex(/^call\/\w{1,64}$/),
   params: z.unknown().optional(),
@@ -22,8 +22,8 @@ const Params = z
   .nullish()
   .transform((given) => given ?? {})
 
-export const predecessorDialect: Dialect = (message) => {
-  const { data: call } = PredecessorCall.safeParse(message)
+export const legacyProtocol: LegacyProtocol = (message) => {
+  const { data: call } = LegacyCall.safeParse(message)
   if (!call) return undefined
   const id = call.id ?? null
   const { data: params } = Params.safeParse(call.params)
@@ -31,14 +31,14 @@ export const predecessorDialect: Dialect = (message) => {
   const { user_id: _, ...args } = params
   return {
     type: 'request',
-    // An id of our own: the caller's may be missing, or equal that of a JSON-RPC request.
+    // A fresh id: the client's may be missing, or equal that of a JSON-RPC request.
     request: {
       jsonrpc: '2.0',
-      id: `predecessor-${randomUUID()}`,
+      id: `legacy-${randomUUID()}`,
       method: 'tools/call',
       params: { name: call.method.slice('call/'.length), arguments: args },
     },
-    say: (response) => ({ id, ...outcome(response) }),
+    reply: (response) => ({ id, ...outcome(response) }),
   }
 }
 

@@ -1,17 +1,21 @@
-// What was done, in words: told after a confirmation, and whenever something ends before its time.
+// Summaries of calls in English: after a confirmation, and when a request ends early.
 import type { StoredCall } from '../../shared/conversations/conversations.ts'
 import { oneLine } from '../../shared/core/text.ts'
 import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 import { isUnknown } from './outcome.ts'
 import type { Call } from './toolbox.ts'
 
-/** Titles named in one sentence before the rest is only counted. */
-const NAMED = 10
+const summaryLimits = {
+  /** Named in one sentence; the rest is counted. */
+  titles: 10,
+  /** Different reasons of failed calls. */
+  reasons: 3,
+}
 
-/** What a result says about a todo: enough to name it. */
+/** The part of a todo that a summary needs. */
 export type Outcome = Pick<Todo, 'id' | 'title' | 'completed'>
 
-/** Read without a schema: an answer may have 10,000 results, and all of them are our own. */
+/** Reads without a schema, for speed: an answer may have 10,000 results, all from our own operations. */
 export function outcomeOf(result: unknown): Outcome | undefined {
   if (result === null || typeof result !== 'object' || !('id' in result && 'title' in result && 'completed' in result)) return undefined
   const { id, title, completed } = result
@@ -40,30 +44,30 @@ export function todosIn(result: unknown): Todo[] {
 }
 
 /**
- * Sentences such as `Done: added “Milk”; deleted “Bread”, “Eggs”. I may have added “Tea”: …`, or that nothing was changed.
- * `known` has titles by id that the results do not tell.
+ * Sentences such as `Done: added “Milk”; deleted “Bread”, “Eggs”. I may have added “Tea”: …`, or `Nothing was changed.`
+ * `known` holds titles by id for todos that are in no result.
  */
-export function tellDone(calls: readonly StoredCall[], known: ReadonlyMap<string, string> = new Map()): string {
+export function summarizeCalls(calls: readonly StoredCall[], known: ReadonlyMap<string, string> = new Map()): string {
   const titles = new Map([...known, ...titlesIn(calls)])
   const done = phrasesOf(
     calls.filter(({ is_error, settled }) => settled && !is_error),
     titles,
   )
-  const sentences = [...(done ? [`Done: ${done}.`] : []), ...tellUnknown(calls, titles)]
+  const sentences = [...(done ? [`Done: ${done}.`] : []), ...summarizeUnknown(calls, titles)]
   return sentences.length > 0 ? sentences.join(' ') : 'Nothing was changed.'
 }
 
-/** A sentence about the calls that may have been done, if there are any. */
-export function tellUnknown(calls: readonly StoredCall[], titles: ReadonlyMap<string, string> = new Map()): string[] {
+/** A sentence about the calls with an unknown outcome; empty without any. */
+export function summarizeUnknown(calls: readonly StoredCall[], titles: ReadonlyMap<string, string> = new Map()): string[] {
   const unknown = phrasesOf(calls.filter(isUnknown), titles)
   return unknown ? [`I may have ${unknown}: I was interrupted before that was confirmed. Look before you try again.`] : []
 }
 
-/** Whether any of the calls has changed something, or may have. */
+/** Whether a call has written, or has an unknown outcome. */
 export const mayHaveChanged = (calls: readonly StoredCall[]) =>
   calls.some((call) => pastTense(call) !== undefined && (isUnknown(call) || !call.is_error))
 
-/** Calls that write, as `added “Milk”; deleted “Bread” and “Eggs”`; empty when there are none. */
+/** Calls that write, as `added “Milk”; deleted “Bread” and “Eggs”`; empty without any. */
 function phrasesOf(calls: readonly StoredCall[], titles: ReadonlyMap<string, string>): string {
   const phrases = new Map<string, (string | undefined)[]>()
   for (const call of calls) {
@@ -75,16 +79,16 @@ function phrasesOf(calls: readonly StoredCall[], titles: ReadonlyMap<string, str
     phrases.get(verb)?.push(title)
   }
   const counted = (named: readonly (string | undefined)[]) => {
-    const isLong = named.length > NAMED && named.some((title) => title !== undefined)
+    const isLong = named.length > summaryLimits.titles && named.some((title) => title !== undefined)
     return `${isLong ? `${named.length} todos: ` : ''}${enumerate(named)}`
   }
   return [...phrases].map(([verb, named]) => `${verb} ${counted(named)}`).join('; ')
 }
 
-/** What did not work, and why, in words; empty when all of it did. `of` is how many calls were to run. */
-export function tellUndone(calls: readonly StoredCall[], of: number): string[] {
+/** Sentences about failed calls, with reasons, and calls that did not run; empty when all succeeded. `of`: how many calls were given. */
+export function summarizeUndone(calls: readonly StoredCall[], of: number): string[] {
   const failed = calls.filter((call) => call.is_error && !isUnknown(call))
-  const reasons = [...new Set(failed.map(({ result }) => reasonOf(result)))].slice(0, REASONS)
+  const reasons = [...new Set(failed.map(({ result }) => reasonOf(result)))].slice(0, summaryLimits.reasons)
   const left = of - calls.length
   return [
     ...(failed.length > 0 ? [`${failed.length} of ${of} could not be done: ${reasons.join(' ')}`] : []),
@@ -92,12 +96,10 @@ export function tellUndone(calls: readonly StoredCall[], of: number): string[] {
   ]
 }
 
-/** Different reasons that one answer gives. */
-const REASONS = 3
 export const reasonOf = (result: unknown) =>
   result !== null && typeof result === 'object' && 'error' in result ? String(result.error) : ''
 
-/** A question about calls that wait, such as `This would delete 2 todos: “Bread” and “Eggs”. Shall I? (yes/no)` */
+/** The question about held calls, such as `This would delete 2 todos: “Bread” and “Eggs”. … (yes / no)` */
 export function askToConfirm(calls: readonly Call[], titles: ReadonlyMap<string, string>): string {
   const all = [...byVerb(calls)].map(([verb, group]) => {
     if (verb === RENAME) return renames(group, titles)
@@ -113,14 +115,15 @@ const renames = (calls: readonly Call[], titles: ReadonlyMap<string, string>) =>
     .map(({ arguments: given }) => `rename ${enumerate([titles.get(String(given.todo_id))])} to ${quoted(String(given.title))}`)
     .join('; and ')
 
-/** The calls whose todos a question or an answer about them all names. */
-export const namedAmong = (calls: readonly Call[]): Call[] => [...byVerb(calls).values()].flatMap((group) => group.slice(0, NAMED))
+/** The calls whose todos a summary names by title. */
+export const namedAmong = (calls: readonly Call[]): Call[] =>
+  [...byVerb(calls).values()].flatMap((group) => group.slice(0, summaryLimits.titles))
 
 function byVerb(calls: readonly Call[]): Map<string, Call[]> {
   const groups = new Map<string, Call[]>()
   for (const call of calls) {
     const isRename = call.name === 'update_task' && call.arguments.completed !== true
-    const changes = Object.keys(call.arguments).some((key) => !ENDING.has(key))
+    const changes = Object.keys(call.arguments).some((key) => !COMPLETION.has(key))
     const verb = call.name === 'delete_task' ? 'delete' : isRename ? RENAME : changes ? 'complete and change' : 'complete'
     groups.set(verb, groups.get(verb) ?? [])
     groups.get(verb)?.push(call)
@@ -128,14 +131,14 @@ function byVerb(calls: readonly Call[]): Map<string, Call[]> {
   return groups
 }
 
-/** What a call needs that completes a todo and nothing else. */
-const ENDING = new Set(['todo_id', 'completed'])
+/** The arguments of a call that only completes a todo. */
+const COMPLETION = new Set(['todo_id', 'completed'])
 
 export const quoted = (title: string) => `“${oneLine(title)}”`
 
-/** Titles as “A”, “B” and 3 more: as many as a sentence names, and of those whose title is known. */
+/** Titles as “A”, “B” and 3 more. An unknown title is only counted. */
 export function enumerate(titles: readonly (string | undefined)[]): string {
-  const known = titles.filter((title) => title !== undefined).slice(0, NAMED)
+  const known = titles.filter((title) => title !== undefined).slice(0, summaryLimits.titles)
   const rest = titles.length - known.length
   if (known.length === 0) return rest === 1 ? 'a todo' : `${rest} todos`
   const parts = [...known.map(quoted), ...(rest > 0 ? [`${rest} more`] : [])]

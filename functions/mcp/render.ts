@@ -1,30 +1,30 @@
-// What tools, resources and prompts say in words: short, because a model pays for each of them, and unmistakable about what is a user's
-// text, because that is data to a model and never an instruction.
+// Renders results and failures as text for models. Texts are short, because tokens cost money. A user's text is quoted, so that it cannot
+// pass for an instruction.
 import type { z } from 'zod'
 import type { AppError } from '../../shared/core/errors.ts'
 import { inJson } from '../../shared/core/text.ts'
 import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 import type { Tool } from '../../shared/todos/tools.ts'
 
-/** A tool's result for a client that shows its model no structured content: enough to go on with. */
-export function inWords({ spec }: Tool, output: unknown): string {
-  if (spec.output === (Todo as z.ZodObject)) return todoInWords(Todo.parse(output))
-  if (spec.output === (TodoPage as z.ZodObject)) return pageInWords(TodoPage.parse(output))
+/** A tool's result as text, for clients that pass no structured content to their model. */
+export function renderText({ spec }: Tool, output: unknown): string {
+  if (spec.output === (Todo as z.ZodObject)) return renderTodo(Todo.parse(output))
+  if (spec.output === (TodoPage as z.ZodObject)) return renderPage(TodoPage.parse(output))
   return inJson(output)
 }
 
-export function todoInWords(todo: Todo): string {
+export function renderTodo(todo: Todo): string {
   return todo.description === null ? lineOf(todo) : `${lineOf(todo)}\n  description: ${inJson(todo.description)}`
 }
 
-export function pageInWords({ todos, next_cursor }: z.output<typeof TodoPage>): string {
+export function renderPage({ todos, next_cursor }: z.output<typeof TodoPage>): string {
   const lines = todos.length === 0 ? ['No todos.'] : todos.map(lineOf)
   return [...lines, ...(next_cursor === null ? [] : [`There are more: call again with the same arguments and cursor=${next_cursor}`])].join(
     '\n',
   )
 }
 
-/** A user's texts are JSON strings without line breaks of any kind: none begins a line of its own. */
+/** Renders a user's texts as JSON strings without line breaks, so that they cannot start a new line. */
 function lineOf({ id, title, completed, priority, tags, due_date, due_time, time_zone }: Todo): string {
   const due = [due_date, due_time, due_date && time_zone].filter(Boolean).join(' ')
   const facts = [`id=${id}`, priority && `priority=${priority}`, due && `due=${due}`, tags.length > 0 && `tags=${inJson(tags)}`].filter(
@@ -33,8 +33,8 @@ function lineOf({ id, title, completed, priority, tags, due_date, due_time, time
   return `[${completed ? 'x' : ' '}] ${inJson(title)} ${facts.join(' ')}`
 }
 
-/** A failure, and what to try next. `reference` is where the log has it. */
-export function failureInWords({ kind, message, issues = [], retryAfter }: AppError, reference: string): string {
+/** A failure and the next step for the model. `reference` is the call's id in the log. */
+export function renderFailure({ kind, message, issues = [], retryAfter }: AppError, reference: string): string {
   switch (kind) {
     case 'invalid':
     case 'malformed':
