@@ -124,7 +124,7 @@ describe('a good token', () => {
     expect(expiresIn).toBe(1800)
   })
 
-  it('of the other issuer is told apart', async () => {
+  it('of the other issuer has that issuer in its actor', async () => {
     expect(await verify(foreignToken({}, { name: 'Ada', email: 'ada@example.com' }))).toMatchObject({
       userId: foreignClaims().sub,
       issuer: ISSUER,
@@ -316,7 +316,7 @@ describe("the other issuer's token is refused", () => {
 
 describe('rotating the secret', () => {
   const onlyNew = makeTokenVerifier({ ...own, keys: { current: '2', secrets: new Map([['2', SECRETS[2]]]) } }, undefined, clock)
-  it('signs with the new one and still takes the old one, until that is gone', async () => {
+  it('signs with the new secret and accepts the old one until it is removed', async () => {
     const { token } = await makeTokenIssuer(own, clock)({ id: uuidv7(), email: 'ada@example.com' })
     const old = ownToken({ kid: '1' }, {}, hmac(SECRETS[1]))
     expect(JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())).toEqual(ownHeader)

@@ -1,4 +1,4 @@
-// From the environment to what the apps are built of: written once, for every `main.ts` and for `local.ts`.
+// Creates the apps' dependencies from the environment, for every `main.ts`.
 import { createDb, type Db } from '@todo/prisma'
 import { errorFields, type Log } from '../core/log.ts'
 import { type Delivery, type DeliveryNews, makeDelivery } from '../events/delivery.ts'
@@ -13,7 +13,7 @@ import { createErrorLog, jsonLog } from './log.ts'
 export type ProcessDeps = AppDeps & { delivery: Delivery | undefined }
 export type Deps = ProcessDeps & { verifyToken: VerifyToken }
 
-/** What every function needs. Opens no connection yet. @throws StartupError when the database URL may not be used */
+/** The dependencies of every function. Opens no connection yet. @throws StartupError when the database URL is not allowed */
 export function makeAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
   const db = createDb(databaseOptions(env), createErrorLog(log, 'database connection lost'))
   return {
@@ -29,14 +29,14 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
   }
 }
 
-/** The same with what tells who asks. @throws EnvError, too */
+/** The same with a verifier of access tokens. @throws EnvError, too */
 export function makeDeps(env: Env, log?: Log): Deps {
   const deps = makeAppDeps(env, log)
   const report = (error: unknown) => deps.log('warn', 'token issuer keys failing', errorFields(error))
   return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
 }
 
-/** Takes what is in the outbox to a sink, and tells the log what goes wrong. No text of a user is in it. */
+/** Delivers the outbox to a sink, and logs failures without users' texts. */
 export function deliveryTo(send: Send, db: Db, log: Log) {
   return makeDelivery({ db, send, report: (news) => logNews(log, news) })
 }
@@ -56,7 +56,7 @@ function logNews(log: Log, news: DeliveryNews): void {
   }
 }
 
-/** Only where a collector is named: nobody else loads what tells it. Requests that come before that is loaded wait for it. */
+/** Loads OpenTelemetry only with a configured collector. Requests wait until it is loaded. */
 function startTracing(env: Env, log: Log): AppDeps['tracing'] {
   if (!env.OTEL_EXPORTER_OTLP_ENDPOINT && !env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) return undefined
   return import('./telemetry.ts')
