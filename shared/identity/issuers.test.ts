@@ -347,7 +347,7 @@ describe("the other issuer's keys", () => {
     ['an answer that is cut', (response) => void response.writeHead(200, { 'content-length': 1_000 }).write('{', () => response.destroy())],
   ]
 
-  /** A verifier with a clock of its own, and its reports. Each token is another, because those that were good are remembered. */
+  /** A verifier with its own clock, and its reports. Each token is a new one, because verified tokens are cached. */
   function verifier() {
     const offset = { milliseconds: 0 }
     const at = () => new Date(Date.now() + offset.milliseconds)
