@@ -5,7 +5,7 @@ import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import { v7 as uuidv7 } from 'uuid'
 import type { Quotas } from '../../shared/core/context.ts'
-import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
+import { createTokenIssuer } from '../../shared/identity/tokens.ts'
 import { ownIssuer, readEnv } from '../../shared/runtime/env.ts'
 import { makePasswords } from '../auth/passwords.ts'
 
@@ -36,7 +36,7 @@ export async function makeWorld() {
     HOST: '127.0.0.1',
   }
   const db = createDb({ url })
-  const issueToken = makeTokenIssuer(ownIssuer(readEnv(environment)), clock)
+  const issueToken = createTokenIssuer(ownIssuer(readEnv(environment)), clock)
   const passwordHash = await makePasswords().hash(PASSWORD)
   return {
     db,

@@ -8,7 +8,7 @@ import { demo, seed } from '@todo/prisma/seed'
 import { Hono } from 'hono'
 import type { Send } from '../../shared/events/sink.ts'
 import { createApp } from '../../shared/http/app.ts'
-import { type Deps, deliveryTo, makeDeps } from '../../shared/runtime/deps.ts'
+import { createDeps, type Deps, deliveryTo } from '../../shared/runtime/deps.ts'
 import { databaseOptions, type Env, readEnv } from '../../shared/runtime/env.ts'
 import { jsonLog } from '../../shared/runtime/log.ts'
 import { assertFree, endWith, frontOf, onStop, serve } from '../../shared/runtime/serve.ts'
@@ -66,7 +66,7 @@ async function start(): Promise<void> {
     })
     const { applied } = await migrate(databaseOptions(env))
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
-    const made = makeDeps(env)
+    const made = createDeps(env)
     const delivery = made.delivery ?? deliveryTo(logSink, made.db, made.log)
     const deps = { ...made, delivery }
     const { app, passwords, sockets } = localApp(env, deps)

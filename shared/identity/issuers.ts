@@ -59,7 +59,7 @@ const ForeignClaims = z.object({
  * It throws AppError `unauthenticated` for an invalid token, `unavailable` when the issuer's keys cannot be fetched.
  * `report` gets the first fetch failure of each outage.
  */
-export function makeTokenVerifier(
+export function createTokenVerifier(
   own: OwnIssuer,
   foreign: ForeignIssuer | undefined,
   clock: () => Date,

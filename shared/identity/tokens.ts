@@ -28,7 +28,7 @@ export function signingSecret({ current, secrets }: SigningKeys): Uint8Array {
 }
 
 /** Creates a signer of access tokens for our own accounts. */
-export function makeTokenIssuer({ keys, issuer, audience, lifetime }: OwnIssuer, clock: () => Date) {
+export function createTokenIssuer({ keys, issuer, audience, lifetime }: OwnIssuer, clock: () => Date) {
   const secret = signingSecret(keys)
   return async function issueToken(user: { id: string; email: string }): Promise<{ token: string; expiresIn: number }> {
     const now = Math.floor(clock().getTime() / 1000)

@@ -5,7 +5,7 @@ import { type Delivery, type DeliveryNews, makeDelivery } from '../events/delive
 import { httpSink, type Send } from '../events/sink.ts'
 import type { AppDeps } from '../http/types.ts'
 import { createUserLanes } from '../http/user-lanes.ts'
-import { makeTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
+import { createTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
 import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
 import { createErrorLog, jsonLog } from './log.ts'
 
@@ -14,7 +14,7 @@ export type ProcessDeps = AppDeps & { delivery: Delivery | undefined }
 export type Deps = ProcessDeps & { verifyToken: VerifyToken }
 
 /** The dependencies of every function. Opens no connection yet. @throws StartupError when the database URL is not allowed */
-export function makeAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
+export function createAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
   const db = createDb(databaseOptions(env), createErrorLog(log, 'database connection lost'))
   return {
     db,
@@ -30,10 +30,10 @@ export function makeAppDeps(env: Env, log: Log = jsonLog): ProcessDeps {
 }
 
 /** The same with a verifier of access tokens. @throws EnvError, too */
-export function makeDeps(env: Env, log?: Log): Deps {
-  const deps = makeAppDeps(env, log)
+export function createDeps(env: Env, log?: Log): Deps {
+  const deps = createAppDeps(env, log)
   const report = (error: unknown) => deps.log('warn', 'token issuer keys failing', errorFields(error))
-  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
+  return { ...deps, verifyToken: createTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
 }
 
 /** Delivers the outbox to a sink, and logs failures without users' texts. */
