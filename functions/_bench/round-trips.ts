@@ -1,5 +1,5 @@
 // How many statements each operation sends, whichever face it comes through: the same for a user with 10 todos and for one with 10,000.
-import { makeDeps } from '../../shared/runtime/deps.ts'
+import { createDeps } from '../../shared/runtime/deps.ts'
 import { readEnv } from '../../shared/runtime/env.ts'
 import { PASSWORD, type User, type World } from '../_build/world.ts'
 import { localApp } from '../local/main.ts'
@@ -14,7 +14,7 @@ type Call = { what: string; method: string; path: string; body?: object; status?
 /** @throws Error when an operation sends more for many todos than for few, or answers anything but success */
 export async function roundTrips(world: World): Promise<Row[]> {
   const env = readEnv(world.environment)
-  const deps = makeDeps(env, () => {})
+  const deps = createDeps(env, () => {})
   const { app } = localApp(env, deps)
   try {
     // Whoever counts tries clears away old ones with the first: not a part of any operation.

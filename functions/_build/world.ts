@@ -7,7 +7,7 @@ import { migrate } from '@todo/prisma/migrate'
 import { v7 as uuidv7 } from 'uuid'
 import { z } from 'zod'
 import type { Quotas } from '../../shared/core/context.ts'
-import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
+import { createTokenIssuer } from '../../shared/identity/tokens.ts'
 import { ownIssuer, readEnv } from '../../shared/runtime/env.ts'
 import { createPasswords } from '../auth/passwords.ts'
 
@@ -38,7 +38,7 @@ export async function makeWorld() {
     HOST: '127.0.0.1',
   }
   const db = createDb({ url })
-  const issueToken = makeTokenIssuer(ownIssuer(readEnv(environment)), clock)
+  const issueToken = createTokenIssuer(ownIssuer(readEnv(environment)), clock)
   const passwordHash = await createPasswords().hash(PASSWORD)
   return {
     db,

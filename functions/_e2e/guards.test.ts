@@ -5,7 +5,7 @@ import path from 'node:path'
 import { SignJWT } from 'jose'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ACCESS_TOKEN_TYPE, makeTokenIssuer } from '../../shared/identity/tokens.ts'
+import { ACCESS_TOKEN_TYPE, createTokenIssuer } from '../../shared/identity/tokens.ts'
 import { describedRoutes } from '../../shared/openapi/openapi.ts'
 import { Problem } from '../../shared/openapi/problems.ts'
 import { ownIssuer } from '../../shared/runtime/env.ts'
@@ -57,8 +57,8 @@ function ask({ app, method, path }: Route, authorization: string | undefined, us
 }
 
 const account = { id: owner.id, email: owner.email }
-const tokenOf = async (issuer: Parameters<typeof makeTokenIssuer>[0], clock = deps.clock) =>
-  `Bearer ${(await makeTokenIssuer(issuer, clock)(account)).token}`
+const tokenOf = async (issuer: Parameters<typeof createTokenIssuer>[0], clock = deps.clock) =>
+  `Bearer ${(await createTokenIssuer(issuer, clock)(account)).token}`
 const ours = ownIssuer(env)
 const unsigned = (token: string) =>
   `Bearer ${Buffer.from('{"alg":"none","typ":"at+jwt","kid":"1"}').toString('base64url')}.${token.split('.')[1]}.`

@@ -1,7 +1,7 @@
 // The dependencies of auth alone: only it hashes passwords, signs tokens and counts attempts.
 
 import { createClientAddress } from '../../shared/http/client-address.ts'
-import { makeTokenIssuer, signingSecret } from '../../shared/identity/tokens.ts'
+import { createTokenIssuer, signingSecret } from '../../shared/identity/tokens.ts'
 import type { Deps } from '../../shared/runtime/deps.ts'
 import { type Env, ownIssuer } from '../../shared/runtime/env.ts'
 import type { AuthDeps } from './app.ts'
@@ -14,7 +14,7 @@ export function createAuthDeps(env: Env, deps: Deps): AuthDeps & Deps {
   return {
     ...deps,
     passwords: createPasswords(),
-    issueToken: makeTokenIssuer(issuer, deps.clock),
+    issueToken: createTokenIssuer(issuer, deps.clock),
     throttle: createThrottle(deps.db, deps.clock, signingSecret(issuer.keys)),
     clientAddress: createClientAddress(env.TRUSTED_PROXIES, deps.log),
   }

@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { makeTokenIssuer } from '../../shared/identity/tokens.ts'
+import { createTokenIssuer } from '../../shared/identity/tokens.ts'
 import { createConfirmations } from './confirmations.ts'
 
 const keys = { current: '1', secrets: new Map([['1', Buffer.from('x'.repeat(32))]]) }
@@ -36,7 +36,7 @@ describe('a confirmation', () => {
   })
 
   it('rejects an access token, garbage, a foreign signature and an unsigned token as confirmation', async () => {
-    const issue = makeTokenIssuer({ keys, issuer: 'i', audience: 'a', lifetime: 600 }, () => now)
+    const issue = createTokenIssuer({ keys, issuer: 'i', audience: 'a', lifetime: 600 }, () => now)
     const { token: access } = await issue({ id: 'ada', email: 'ada@example.com' })
     const foreign = await createConfirmations({ current: '1', secrets: new Map([['1', Buffer.from('y'.repeat(32))]]) }, () => now).issue(
       subject,

@@ -15,7 +15,10 @@ const operation = {
 
 export function eventsApp(deps: ProcessDeps) {
   const about = 'What changes tell the world, and the sweep that delivers what was left over.'
-  return createApp({ name: 'events', about, maxBody: 64 * 1024, tells: todoEvents }, deps).post('/', serves(operation), tick(), async (c) =>
-    c.json(await sweep(deps)),
+  return createApp({ name: 'events', about, maxBody: 64 * 1024, events: todoEvents }, deps).post(
+    '/',
+    serves(operation),
+    tick(),
+    async (c) => c.json(await sweep(deps)),
   )
 }

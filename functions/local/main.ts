@@ -9,7 +9,7 @@ import { Hono } from 'hono'
 import type { Log } from '../../shared/core/log.ts'
 import type { Send } from '../../shared/events/sink.ts'
 import { createApp } from '../../shared/http/app.ts'
-import { type Deps, deliveryTo, makeDeps } from '../../shared/runtime/deps.ts'
+import { createDeps, type Deps, deliveryTo } from '../../shared/runtime/deps.ts'
 import { databaseOptions, type Env, readEnv } from '../../shared/runtime/env.ts'
 import { assertFree, endWith, frontOf, onStop, serve } from '../../shared/runtime/serve.ts'
 import { createApps } from './apps.ts'
@@ -71,7 +71,7 @@ async function start(): Promise<void> {
     if (applied.length > 0) say(`Migrated the database: ${applied.join(', ')}`)
     const { stdout } = process
     const terminal = stdout.isTTY ? { writeLine: say, color: stdout.hasColors() } : undefined
-    const made = makeDeps(env, createLocalLog(env.LOG_LEVEL, terminal), { checkRows: true })
+    const made = createDeps(env, createLocalLog(env.LOG_LEVEL, terminal), { checkRows: true })
     const delivery = made.delivery ?? deliveryTo(createLogSink(made.log), made.db, made.log)
     const deps = { ...made, delivery }
     const { app, passwords, sockets } = localApp(env, deps)

@@ -1,9 +1,9 @@
 // The image's entry.
-import { makeDeps } from '../../shared/runtime/deps.ts'
+import { createDeps } from '../../shared/runtime/deps.ts'
 import { main } from '../../shared/runtime/serve.ts'
 import { usersApp } from './app.ts'
 
 void main(process.env, (env) => {
-  const deps = makeDeps(env)
+  const deps = createDeps(env)
   return { deps, app: usersApp(deps) }
 })

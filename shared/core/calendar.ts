@@ -11,12 +11,12 @@ export function wallClock(moment: Date, timeZone: string): Date {
 }
 
 /** Creating a format takes ten times as long as using it. There are some 600 zones, and more spellings of them. */
-const MOST = 600
+const MAX_FORMATS = 600
 const formats = new Map<string, Intl.DateTimeFormat>()
 function formatIn(timeZone: string): Intl.DateTimeFormat {
   const known = formats.get(timeZone)
   if (known) return known
-  if (formats.size >= MOST) formats.clear()
+  if (formats.size >= MAX_FORMATS) formats.clear()
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',

@@ -1,4 +1,4 @@
-// The one error the application throws on purpose. It knows nothing of HTTP: each face has its own table from kind to answer.
+// The application's own error. It knows no protocol: REST, chat and MCP each map its kinds to their answers.
 
 export type ErrorKind =
   | 'malformed'
@@ -15,12 +15,12 @@ export type ErrorKind =
   | 'bad_gateway'
   | 'unavailable'
 
-/** One thing that is wrong with an input. `pointer` is a JSON Pointer (RFC 6901) into it. */
+/** A rejected value of an input. `pointer` is its JSON Pointer (RFC 6901). */
 export type Issue = { pointer: string; detail: string }
 
 export type AppErrorOptions = {
   issues?: Issue[]
-  /** Seconds until another try makes sense. */
+  /** Seconds until a retry may succeed. */
   retryAfter?: number
   cause?: unknown
 }
@@ -30,7 +30,7 @@ export class AppError extends Error {
   readonly issues: Issue[] | undefined
   readonly retryAfter: number | undefined
 
-  /** `detail` is shown to the caller: a sentence for people, with nothing in it that they may not know. */
+  /** `detail` is shown to the caller: a sentence for people, without internals or other users' data. */
   constructor(kind: ErrorKind, detail: string, { issues, retryAfter, cause }: AppErrorOptions = {}) {
     super(detail, { cause })
     this.name = 'AppError'
@@ -40,7 +40,7 @@ export class AppError extends Error {
   }
 }
 
-/** An input that reads well but breaks a rule, at one place. */
+/** An error for one well-formed value that breaks a rule. */
 export function invalid(pointer: string, detail: string): AppError {
   return new AppError('invalid', detail, { issues: [{ pointer, detail }] })
 }

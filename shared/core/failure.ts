@@ -1,21 +1,21 @@
-// What a thrown thing means to whoever called an operation: every face asks here.
+// Maps thrown errors, the database's included, to AppErrors: once, for REST, chat and MCP.
 import { databaseFailure, outcomeUnknown as databaseOutcomeUnknown } from '@todo/prisma'
 import { AppError } from './errors.ts'
 
-/** The name of the constraint that refused a statement, if that is what happened. */
+/** The name of the violated constraint, when the error is a constraint violation. */
 export function constraintOf(error: unknown): string | undefined {
   const failure = databaseFailure(error)
   return failure?.kind === 'constraint' ? failure.constraint : undefined
 }
 
-/** Whether an operation that threw this may have made its change all the same: then a retry may make it twice. */
+/** Whether the failed operation may have committed its change, so that a retry could apply it twice. */
 export function outcomeUnknown(error: unknown): boolean {
   if (!(error instanceof AppError)) return databaseOutcomeUnknown(error)
-  // Errors thrown on purpose are refusals, unless they stand for one that was not.
+  // An AppError rejects a request before any change, unless its cause is an error of unknown outcome.
   return (error.kind === 'unavailable' || error.kind === 'internal') && error.cause !== undefined && outcomeUnknown(error.cause)
 }
 
-/** Anything thrown, as the error to answer with. What nobody foresaw becomes `internal` and tells nothing. */
+/** Any thrown value as an AppError. An unexpected error becomes `internal`, without its message. */
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
   const failure = databaseFailure(error)
@@ -30,6 +30,6 @@ export function asAppError(error: unknown): AppError {
   }
 }
 
-/** The answer while the database is away, overloaded, read-only or not yet migrated. */
+/** The error while the database is unreachable, overloaded, read-only or not yet migrated. */
 export const databaseUnavailable = (cause?: unknown) =>
   new AppError('unavailable', 'The database does not answer at the moment. Please try again.', { retryAfter: 5, cause })

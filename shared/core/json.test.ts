@@ -12,7 +12,7 @@ function measure(value: unknown): { values: number; levels: number } {
   }
 }
 
-it('parses whatever JSON.parse does, within the limits', () => {
+it('parses any JSON within the limits like JSON.parse', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
       expect(parseJson(text, { values: 1e6, levels: 1e6 })).toEqual(JSON.parse(text))
@@ -20,7 +20,7 @@ it('parses whatever JSON.parse does, within the limits', () => {
   )
 })
 
-it('refuses a text exactly when it holds more values or levels than it may', () => {
+it('throws TooManyValues exactly when a text exceeds the limit of values or levels', () => {
   fc.assert(
     fc.property(fc.json({ depthSize: 'large' }), (text) => {
       const { values, levels } = measure(JSON.parse(text))
@@ -33,7 +33,7 @@ it('refuses a text exactly when it holds more values or levels than it may', () 
   )
 })
 
-it('leaves it to JSON.parse to refuse what is no JSON', () => {
+it('throws a SyntaxError for invalid JSON within the limits', () => {
   for (const text of ['', '"', '"\\', '[', ']', '}}', '{"a":"', ',,,', 'nul'])
     expect(() => parseJson(text, jsonLimits)).toThrow(SyntaxError)
 })

@@ -1,5 +1,5 @@
-// JSON from outside, bounded by the number of its values before it is parsed: 128 KiB can hold 60,000 of them, and parsing, checking and
-// refusing each takes a thousand times as long as skipping over it.
+// Untrusted JSON, limited in values and depth before it is parsed: 128 KiB can hold 60,000 values, and parsing and validating a value
+// takes a thousand times as long as counting it.
 
 export type JsonLimits = {
   /** Values (RFC 8259, section 3) in the whole text; each member of an object counts as one. */
@@ -10,13 +10,13 @@ export type JsonLimits = {
 
 export const jsonLimits = { values: 5_000, levels: 32 } satisfies JsonLimits
 
-/** JSON text that holds more than it may. */
+/** The text exceeds its limits. */
 export class TooManyValues extends Error {}
 
 /**
  * Parses a JSON text.
- * @throws TooManyValues above the limits, before anything is parsed
- * @throws SyntaxError when it is no JSON
+ * @throws TooManyValues above the limits, before parsing
+ * @throws SyntaxError for invalid JSON
  */
 export function parseJson(text: string, limits: JsonLimits = jsonLimits): unknown {
   if (exceeds(text, limits)) throw new TooManyValues()
@@ -26,7 +26,7 @@ export function parseJson(text: string, limits: JsonLimits = jsonLimits): unknow
 const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c]
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** Counts what separates and holds values, outside strings. Of text that is no JSON it may say anything. */
+/** Counts separators and opening brackets outside of strings. The result is arbitrary for invalid JSON, which parsing rejects. */
 function exceeds(text: string, { values, levels }: JsonLimits): boolean {
   let separators = 0
   let level = 0
@@ -52,7 +52,7 @@ function exceeds(text: string, { values, levels }: JsonLimits): boolean {
   return false
 }
 
-/** Where the string that begins there ends; the end of the text when it does not. */
+/** The index of the string's closing quote, or the end of the text without one. */
 function endOfString(text: string, begin: number): number {
   for (let at = begin + 1; at < text.length; at++) {
     const code = text.charCodeAt(at)

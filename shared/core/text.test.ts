@@ -8,18 +8,18 @@ const anyText = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u
 
 describe('oneLine', () => {
-  it('leaves no character that begins a line, whatever the text', () => {
+  it('removes every character that could start a new line from any text', () => {
     fc.assert(fc.property(anyText, (text) => !CONTROL.test(oneLine(text))))
   })
 
-  it('changes nothing else in a text', () => {
+  it('keeps all other characters of a text', () => {
     expect(oneLine('Zoë’s 🍕\u200d “é” \u05d0')).toBe('Zoë’s 🍕\u200d “é” \u05d0')
     expect(oneLine('milk\r\n\u20282. rent')).toBe('milk 2. rent')
   })
 })
 
 describe('inJson', () => {
-  it('is JSON of the same value without any raw line break', () => {
+  it('writes JSON of the same value without any raw line break', () => {
     fc.assert(
       fc.property(fc.record({ title: anyText, tags: fc.array(anyText) }), (value) => {
         const json = inJson(value)

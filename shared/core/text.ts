@@ -1,23 +1,23 @@
-// Text as it comes from people: what all strings of the API have in common.
+// Schemas and escaping for text that people write.
 import { z } from 'zod'
 
 /**
  * A string of `min` to `max` characters after trimming. A character is a Unicode code point, as in JSON Schema's `maxLength` and in
- * PostgreSQL, not a UTF-16 unit. NUL and lone surrogates are refused: neither can be stored.
+ * PostgreSQL, not a UTF-16 unit. NUL and lone surrogates are rejected, because PostgreSQL cannot store them.
  */
 export function text(min: number, max: number) {
   return bounded(z.string().trim(), min, max)
 }
 
-/** The same without trimming: for secrets, where every character counts. */
+/** The same without trimming, for secrets: their spaces are significant. */
 export function verbatim(min: number, max: number) {
   return bounded(z.string(), min, max)
 }
 
-/** A user's text inside a line of ours: control characters and line separators become spaces, so that it cannot begin a line. */
+/** A user's text for one line: control characters and line separators become spaces, so that it cannot start a new line. */
 export const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 
-/** A user's text as JSON, for models: without loss, and without any character that some reader takes for a line break. */
+/** A value as lossless JSON for models, with every character escaped that a reader may take for a line break. */
 export function inJson(value: unknown): string {
   const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
   return JSON.stringify(value).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, escaped)

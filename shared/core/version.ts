@@ -1,4 +1,4 @@
-// The version that the API description and MCP's serverInfo show: package.json's.
+// The version in package.json, for the API description and MCP's serverInfo.
 import packageJson from '../../package.json' with { type: 'json' }
 
 export const VERSION: string = packageJson.version

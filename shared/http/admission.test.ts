@@ -61,7 +61,7 @@ it('lets a burst wait, and refuses at once what could not run in time at the pac
   const admission = createAdmission({ running: 10, waitMs: 500 })
   enter(admission, 110)
   expect(admission.isFull()).toBe(false)
-  // Each place is free again after 10 ms: 100 of those that wait take a second.
+  // Each slot is free again after 10 ms, so 100 waiting requests take a second.
   for (let count = 0; count < 40; count++) {
     await vi.advanceTimersByTimeAsync(10)
     admission.leave()

@@ -10,44 +10,44 @@ export type AdmissionLimits = {
   waitMs: number
 }
 
-/** The places of one process. */
+/** The slots of one process. */
 export type Admission = {
-  /** Whether a request that came now could not begin in time. */
+  /** Whether a new request could not start in time. */
   isFull(): boolean
   /**
-   * Takes a place: at once (`true`), or after a wait. The wait ends with `false` when the request could not begin in time. Each place
-   * that was taken is given back by one call of `leave`.
+   * Takes a slot: at once (`true`), or after a wait. The wait ends with `false` when the request could not start in time. Call `leave`
+   * once for each slot.
    */
   enter(): true | Promise<boolean>
   leave(): void
 }
 
 const LIMITS = {
-  /** Requests that wait at the most, however fast the process is: each holds some kilobytes. */
+  /** The longest queue, however fast the process is: each request holds some kilobytes. */
   waiting: 1_000,
-  /** What the latest interval counts in the moving average of intervals. */
+  /** The weight of the latest interval in the moving average. */
   weight: 0.05,
-  /** Share of its time that a newcomer may be expected to wait: the estimate lags behind a process that slows down. */
+  /** The part of `waitMs` that a new request may be expected to wait: the estimate lags behind a process that slows down. */
   expected: 0.5,
-  /** Milliseconds after which a request counts no more: what runs for so long waits for something else than this process. */
+  /** A request that runs longer waits for another system rather than for this process, and gives up its slot. */
   holdMs: 1_000,
 }
 
 type Waiting = { since: number; resolve: (admitted: boolean) => void }
 
 /**
- * First come, first served. While requests wait, the average interval in which places become free says how long a newcomer would wait;
- * when that is more than half of `waitMs`, the newcomer is refused at once. So a burst may wait, and a lasting overload is refused early.
+ * First come, first served. While requests wait, the average interval in which places become free predicts the wait of a new request;
+ * above half of `waitMs` the request is rejected at once. So a burst may wait, and a lasting overload is refused early.
  */
 export function createAdmission({ running: most, waitMs }: AdmissionLimits): Admission {
   const queue = new Set<Waiting>()
   let running = 0
-  /** Milliseconds between two places that become free, since the queue was last empty. */
+  /** Milliseconds between two freed slots, averaged since the queue was last empty. */
   let interval = 0
   let freed = 0
   let timer: NodeJS.Timeout | undefined
 
-  /** Refuses those that have waited too long: they stand at the head. */
+  /** Rejects requests that have waited too long; the oldest are at the head of the queue. */
   function expire(now: number): void {
     for (const waiting of queue) {
       if (now - waiting.since < waitMs) return
@@ -101,8 +101,8 @@ export function createAdmission({ running: most, waitMs }: AdmissionLimits): Adm
 }
 
 /**
- * The place of one request that was let in. It is free after a second at the latest, so that answers of a language model, streams and a
- * database that hangs do not shut the process.
+ * The slot of one admitted request. It is released after a second at the latest, so that language models, streams and a hanging
+ * database do not block the process.
  */
 export class Slot {
   readonly #admission: Admission
@@ -114,7 +114,7 @@ export class Slot {
     this.#hold()
   }
 
-  /** Gives the place back. Idempotent. */
+  /** Releases the slot. Idempotent. */
   leave(): void {
     if (!this.#held) return
     this.#held = false
@@ -123,9 +123,9 @@ export class Slot {
   }
 
   /**
-   * Waits for something that is not this process, such as a client that is slow to send, and leaves the place to others meanwhile.
-   * `undo` is called with the result when the request cannot go on.
-   * @throws AppError `unavailable` when there is no place again in time; whatever `wait` rejects with
+   * Waits for something outside of this process, such as a slow client, and releases the slot meanwhile. `undo` is called with the result
+   * when the request cannot go on.
+   * @throws AppError `unavailable` when no slot is free in time; the reason of `wait` when it rejects
    */
   async aside<T>(wait: Promise<T>, undo?: (result: T) => void): Promise<T> {
     if (!this.#held) return wait
@@ -147,12 +147,12 @@ export class Slot {
 
 const slots = new WeakMap<object, Slot>()
 
-/** Remembers the place of the request that an app is called with `env` for. */
+/** Associates the slot with the `env` that the app is called with. */
 export function keepSlot(env: object, slot: Slot): void {
   slots.set(env, slot)
 }
 
-/** The request's place, or one that nothing limits. */
+/** The request's slot; an unlimited one for a request without admission. */
 export function slotOf({ env }: Pick<Context, 'env'>): Slot {
   return slots.get(env ?? {}) ?? new Slot(UNLIMITED)
 }

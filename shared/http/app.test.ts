@@ -81,14 +81,14 @@ describe('a problem', () => {
     expect(response.headers.has('www-authenticate')).toBe(status === 401)
   })
 
-  it('tells who was not let in what is wrong, if a token was sent at all', async () => {
+  it('has a WWW-Authenticate header that names invalid_token only when a token was sent', async () => {
     const challenge = async (headers: Record<string, string>) =>
       (await ask('/echo', { method: 'POST', headers })).response.headers.get('www-authenticate')
     expect(await challenge({})).toBe('Bearer realm="todo"')
     expect(await challenge({ authorization: 'Bearer nonsense' })).toBe('Bearer realm="todo", error="invalid_token"')
   })
 
-  it.each(['/crash', '/sql'])('that nobody foresaw, at %s, tells nothing but the request id', async (path) => {
+  it.each(['/crash', '/sql'])('of an unexpected error, at %s, shows nothing but the request id', async (path) => {
     const { response, id, logged } = await ask(path)
     expect(response.status).toBe(500)
     const text = await response.text()
@@ -191,7 +191,7 @@ describe('browsers', () => {
     expect([headers.get('access-control-allow-credentials'), headers.get('vary')]).toEqual([null, null])
   })
 
-  it('are told to keep, frame and guess nothing', async () => {
+  it('get headers against caching, framing and sniffing', async () => {
     for (const path of ['/health/live', '/crash', '/nothing', '/raw']) {
       const { headers } = (await ask(path)).response
       expect(Object.fromEntries(headers)).toMatchObject({
@@ -299,7 +299,7 @@ describe('a request', () => {
     }
   })
 
-  it('to a health check that goes well is no news', async () => {
+  it('to a healthy check writes no log line', async () => {
     expect((await ask('/health/live')).logged()).toEqual([])
     expect((await ask('/health/live', { method: 'DELETE' })).logged()).toHaveLength(1)
   })

@@ -1,4 +1,4 @@
-// The app factory: what every function does the same way, so that its own file holds nothing but routes.
+// The app factory: middlewares, health checks and the API description of every function, so that its own file holds only routes.
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from 'zod'
@@ -16,22 +16,22 @@ import type { AnyApp, AppDeps, AppEnv } from './types.ts'
 export type AppOptions = {
   /** The function's name, in the log and in the API description. */
   name: string
-  /** What it is for, in one sentence. */
+  /** Its purpose, in one sentence. */
   about?: string
-  /** Bytes a body may have. Nothing that these APIs take comes near the default. */
+  /** Bytes of a body. No valid input comes near the default. */
   maxBody?: number
-  /** The events to describe along with the routes: what somebody else will be sent. */
-  tells?: Readonly<Record<string, EventSpec>>
-  /** Other apps that this one's API description covers: locally, one document for all. */
+  /** The events that the API description lists as webhooks. */
+  events?: Readonly<Record<string, EventSpec>>
+  /** Other apps that this app's API description covers: locally, one document describes all. */
   describes?: readonly AnyApp[]
 }
 
 const Alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive', example: { status: 'ok' } })
 const Document = z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApiDocument' })
 
-/** An app with everything but the routes of its own. */
+/** Creates an app without routes of its own. */
 export function createApp(
-  { name, about, maxBody = 128 * 1024, tells, describes = [] }: AppOptions,
+  { name, about, maxBody = 128 * 1024, events, describes = [] }: AppOptions,
   { db, log, corsOrigins, publicUrl, tracing }: AppDeps,
 ) {
   const app = new Hono<AppEnv>()
@@ -44,7 +44,7 @@ export function createApp(
     throw new AppError('method_not_allowed', `This address knows ${allowed.join(', ')} only.`)
   })
 
-  app.use(annotate(describeRequest(name, log, tracing), { function: name, about, tells }))
+  app.use(annotate(describeRequest(name, log, tracing), { function: name, about, events }))
   app.use(responseHeaders({ corsOrigins, publicUrl }))
   app.use(limitBody(maxBody))
 
@@ -66,7 +66,7 @@ export function createApp(
     })
 }
 
-/** What Hono itself refuses; its parts throw nothing but client errors. */
+/** Hono's own errors, which are all client errors. */
 function fromHono(error: unknown): AppError | undefined {
   return error instanceof HTTPException && error.status < 500
     ? new AppError('malformed', 'The request cannot be read.', { cause: error })

@@ -12,7 +12,7 @@ let serving: Serving | undefined
 afterEach(() => serving?.drain({ lameDuck: 0 }))
 afterAll(() => world.deps.db.close())
 
-/** A server with a route that answers when it is told to, one whose body stays open, and one that answers at once. */
+/** A server with a route that answers on demand, one whose body stays open, and one that answers at once. */
 async function start() {
   const slow: PromiseWithResolvers<void>[] = []
   const app = createApp({ name: 'lanes' }, world.deps)

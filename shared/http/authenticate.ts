@@ -17,7 +17,7 @@ export type SignedIn = { Variables: { ctx: UserContext } }
 type Deps = Pick<UserContext, 'db' | 'clock' | 'delivery' | 'quotas'> & { verifyToken: VerifyToken; lanes: UserLanes }
 
 /**
- * Refuses a request without a valid token, and one of a user who has too many under way. The handler finds the user's context in
+ * Rejects requests without a valid token, and requests of a user with too many running. The handler gets the user's context from
  * `c.var.ctx`.
  */
 export function signedIn(deps: Deps) {
@@ -30,7 +30,7 @@ export function signedIn(deps: Deps) {
   )
 }
 
-/** The same, for a path that names its owner in `:user_id`: it must be the caller, by id or as `me`. */
+/** Like `signedIn`, for paths with `:user_id`, which must be the caller's id or `me`. */
 export function owner(deps: Deps) {
   return annotate(
     createMiddleware<AppEnv & SignedIn, '/:user_id/*'>(async (c, next) => {
@@ -52,7 +52,7 @@ async function identify(c: Context<AppEnv & SignedIn>, { db, clock, delivery, qu
   return ctx
 }
 
-/** Runs the request in its user's lane until the handler has returned and the response has ended. */
+/** Holds a place in the user's lane until the handler has returned and the response has ended. */
 async function inLane(c: Context, lanes: UserLanes, userId: string, next: Next): Promise<void> {
   const { signal } = c.req.raw
   const waits = lanes.isFull(userId)
@@ -66,7 +66,7 @@ async function inLane(c: Context, lanes: UserLanes, userId: string, next: Next):
   } finally {
     const response = outgoingOf(c.env)
     if (response === undefined || response.closed) leave()
-    // A body that streams is part of the request: its client may be slow, or never end it.
+    // A streaming body is part of the request: its client may be slow, or never end it.
     else response.once('close', leave)
   }
 }

@@ -1,12 +1,11 @@
-// How many bytes a body may have. A length that is announced is judged by its announcement, so that the body itself is left to whoever
-// reads it; only one that comes in chunks is counted here.
+// Limits the bytes of a body. With a Content-Length, the header decides and the body stays unread; only a chunked body is counted here.
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../core/errors.ts'
 import { slotOf } from './admission.ts'
 import { incomingOf } from './node-env.ts'
 
-/** Refuses a longer body with 413, and leaves the connection fit for the next request. */
+/** Rejects a longer body with 413; the connection stays usable for the next request. */
 export function limitBody(max: number) {
   return createMiddleware(async (c, next) => {
     const { headers, method } = c.req.raw
@@ -23,15 +22,15 @@ export function limitBody(max: number) {
 }
 
 /**
- * The bytes of the body. A client that is slow to send them takes no place from others.
- * @throws AppError `malformed` when it ends early, `unavailable` when the request cannot go on in time
+ * The bytes of the body. While a slow client sends them, the request's slot is released.
+ * @throws AppError `malformed` when it ends early, `unavailable` when no slot is free afterwards
  */
 export async function readBody(c: Context): Promise<ArrayBuffer> {
   const reading = c.req.raw.arrayBuffer().catch(endedEarly)
   return (await hasArrived(c)) ? reading : slotOf(c).aside(reading)
 }
 
-/** Whether the whole request has been received. What came in one packet with the headers is read in this turn of the event loop. */
+/** Whether the whole request has been received. Node has read a body in the packet of the headers by this turn of the event loop. */
 async function hasArrived({ env }: Context): Promise<boolean> {
   await undefined
   return incomingOf(env)?.complete ?? true
@@ -52,18 +51,18 @@ async function read(body: ReadableStream<Uint8Array>, max: number) {
   }
 }
 
-/** Reads on while the answer goes out: a caller that is still sending would otherwise never see it. The server ends this, in time. */
+/** Reads on while the response is sent, because a client that is still sending would never read it. The server's timeout ends this. */
 async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   try {
     while (!(await reader.read()).done);
   } catch {
-    // The caller is gone, and nobody waits for the rest.
+    // The client has disconnected.
   }
 }
 
 const tooLarge = (max: number) => new AppError('too_large', `A body may have ${max} bytes at the most.`)
 
-/** What reading a body throws when its sender goes away before its end. */
+/** Maps the error of a body whose client disconnected before its end. */
 function endedEarly(cause: unknown): never {
   throw new AppError('malformed', 'The body ended before it was complete.', { cause })
 }

@@ -40,7 +40,7 @@ describe('the address that a caller counts as', () => {
     expect(await countedAs('2001:db8:1:2::1')).not.toBe(await countedAs('2001:db8:1:3::1'))
   })
 
-  it('can be told for every address that a socket has', async () => {
+  it('is known for every address form of a socket', async () => {
     const { countedAs } = appBehind(addresses())
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.ipV4(), fc.ipV6()), async (address) => {

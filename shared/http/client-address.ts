@@ -10,7 +10,7 @@ import type { Log } from '../core/log.ts'
 export type TrustedProxies =
   /** Those at addresses, in CIDR blocks, or at `loopback`. */
   | { type: 'addresses'; addresses: readonly string[] }
-  /** So many, one behind the other, whatever their addresses. Each of them must append to the header. */
+  /** A chain of this many, at any addresses. Each of them must append to the header. */
   | { type: 'hops'; hops: number }
 
 /** The caller's address, as a throttle counts it: IPv6 by its /64, because one household has that many. */

@@ -1,11 +1,11 @@
-// What every answer carries besides its own headers: the rules for browsers, and what the Fetch standard calls CORS.
-// Written by hand because Hono's own middlewares turn each answer into a stream to add theirs, which costs half of the throughput.
+// Security headers and CORS for every response. Hono's own middlewares are not used: they turn each response into a stream, which halves
+// the throughput.
 import { createMiddleware } from 'hono/factory'
 
-/** Exact origins; `*` for any; `loopback` for any on this machine, whatever the port. */
+/** Exact origins; `*` for any; `loopback` for any port of this machine. */
 export type CorsOrigins = readonly string[]
 
-/** Answers hold people's data and tokens: nothing may keep them, show them in a frame, or take them for anything but JSON. */
+/** Responses hold personal data and tokens: no cache may store them, no page frame them, no browser sniff another type. */
 const FIXED_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -29,8 +29,8 @@ export type HeaderOptions = {
 }
 
 /**
- * Adds them, and answers preflight requests. A header that a route has set itself stays. Where `publicUrl` is https, browsers are told to
- * come by https alone (RFC 6797); over plain http they ignore that.
+ * Adds the headers and answers preflight requests. A header that a route has set stays. With an https `publicUrl`, responses carry
+ * Strict-Transport-Security (RFC 6797), which browsers ignore over plain http.
  */
 export function responseHeaders({ corsOrigins: origins, publicUrl }: HeaderOptions) {
   const any = origins.includes('*')
@@ -61,13 +61,13 @@ function fixedHeaders(publicUrl: string | undefined): [name: string, value: stri
   return [...FIXED, ...(isHttpsHost(publicUrl) ? [['strict-transport-security', HSTS] as [string, string]] : [])]
 }
 
-/** Not on localhost: the rule would hold for every port, and so for whatever else a developer runs there. */
+/** Not for localhost: the policy would apply to every port, and so to a developer's other servers. */
 function isHttpsHost(publicUrl: string | undefined): boolean {
   const url = publicUrl === undefined ? null : URL.parse(publicUrl)
   return url?.protocol === 'https:' && url.hostname !== 'localhost'
 }
 
-/** The same headers, for an answer that is given without the app. */
+/** The same headers, for a response outside of the app. */
 export function bareHeaders({ corsOrigins: origins, publicUrl }: HeaderOptions, origin: string | undefined): Record<string, string> {
   const any = origins.includes('*')
   const headers: Record<string, string> = { ...Object.fromEntries(fixedHeaders(publicUrl)), ...(any ? {} : { vary: 'Origin' }) }

@@ -1,4 +1,4 @@
-// Node's side of a request: what the adaptor hands to an app as its environment. Requests within the process have neither, and an upgrade
+// Node's request and response objects, which the adaptor passes in the app's environment. In-process requests have neither, and an upgrade
 // to a WebSocket has no response.
 import { IncomingMessage, ServerResponse } from 'node:http'
 

@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import type { AppError } from '../core/errors.ts'
 import { type Problem, problemKinds } from '../openapi/problems.ts'
 
-/** An error as a response. A 5xx says nothing of its cause but the id under which the log has it. */
+/** An error as a response. A 500 has the request id instead of its cause, which is in the log. */
 export function problem(c: Context, error: AppError, requestId: string): Response {
   const { status } = problemKinds[error.kind]
   const detail = status === 500 ? `${error.message} Request id: ${requestId}` : error.message
@@ -14,14 +14,14 @@ export function problem(c: Context, error: AppError, requestId: string): Respons
   return c.body(JSON.stringify(problemBody(error, new URL(c.req.url).pathname, detail)), status, headers)
 }
 
-/** The body of that response. `instance` is the path as it was sent. */
+/** The body of a problem. `instance` is the path as the client sent it. */
 export function problemBody({ kind, message, issues }: AppError, instance: string, detail = message): z.output<typeof Problem> {
   const { status, title } = problemKinds[kind]
   const errors = issues?.map(({ pointer, detail }) => ({ pointer: `#${pointer}`, detail }))
   return { type: 'about:blank', title, status, detail, instance, message: detail, ...(errors ? { errors } : {}) }
 }
 
-/** The headers that follow from the error alone. */
+/** The headers that depend on the error alone. */
 export function problemHeaders({ retryAfter }: AppError): Record<string, string> {
   return { 'content-type': 'application/problem+json', ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) }
 }

@@ -39,7 +39,7 @@ async function newRole(url: string): Promise<{ role: string; roleUrl: string }> 
 }
 
 describe('/health/ready', () => {
-  it('answers 503 while the database is read-only, says so once in the log, and 200 when it takes writes again', async () => {
+  it('answers 503 while the database is read-only, logs the reason once, and 200 when it takes writes again', async () => {
     const { url, name } = await newWorld()
     const { probe, lines } = probeOf(url)
     expect(await probe()).toBe(200)

@@ -1,11 +1,10 @@
-// What /health/ready answers: whether this process can work with its database. The reason it cannot is in the log, once.
+// The check behind /health/ready: whether this process can use its database. The log has the reason once, when it changes.
 import { createReadinessCheck, type Db, type Readiness } from '@todo/prisma'
 import { asAppError, databaseUnavailable } from '../core/failure.ts'
 import { errorFields, type Log, type LogFields } from '../core/log.ts'
 
 /**
- * One statement for all who ask at the same time: Knative asks every 50 ms until it hears yes, and a database that is slow to wake up would
- * be met by a pool full of probes.
+ * Concurrent checks share one statement: Knative probes every 50 ms until it succeeds, and probes of a slow database would fill the pool.
  * @returns a check that throws an AppError of the kind `unavailable` while this process cannot serve.
  */
 export function createReadiness(db: Db, log: Log): () => Promise<void> {
@@ -13,7 +12,7 @@ export function createReadiness(db: Db, log: Log): () => Promise<void> {
   let asking: Promise<void> | undefined
   let reported: string | undefined
 
-  /** Only a change is news: probes repeat. */
+  /** Logs only changes, because probes repeat. */
   function report(reason: string | undefined, fields: LogFields = {}): void {
     if (reason === reported) return
     if (reason === undefined) log('info', 'ready again')
@@ -40,7 +39,7 @@ export function createReadiness(db: Db, log: Log): () => Promise<void> {
   }
 }
 
-/** Why it cannot serve, for the log; undefined when it can. */
+/** The reason for the log; undefined when the process can serve. */
 function reasonOf(found: Readiness): string | undefined {
   switch (found.type) {
     case 'ready':

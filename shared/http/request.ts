@@ -7,7 +7,7 @@ import { continueTrace, type Tracing } from './trace.ts'
 import type { AppEnv } from './types.ts'
 import { isUpgraded } from './upgrade.ts'
 
-/** What a caller may choose as an id: it ends up in logs and headers. */
+/** The form of a client's own id, which goes into logs and headers. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
 export function describeRequest(name: string, log: Log, tracing: Promise<Tracing | undefined> | undefined) {
@@ -23,7 +23,7 @@ export function describeRequest(name: string, log: Log, tracing: Promise<Tracing
     if (span) c.set('span', span)
     await next()
     const { headers } = c.res
-    // The Fetch standard has no answers with 101: what the route returned went nowhere.
+    // The Fetch standard has no response with 101, so the route's own was discarded.
     const status = isUpgraded(c) ? 101 : c.res.status
     headers.set('x-request-id', requestId)
 

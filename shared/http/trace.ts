@@ -3,18 +3,18 @@ import { randomUUID } from 'node:crypto'
 
 export type Trace = { traceId: string; spanId: string; flags: string }
 
-/** What is told of a request when it is over. */
+/** The attributes of a finished request. */
 export type Outcome = { route: string; status: number }
-/** A request as its trace shows it. One that is not ended is not told of. */
+/** A request's span. It is exported when it has ended. */
 export type RequestSpan = {
   trace: Trace
-  /** Begins a call of somebody else on the request's behalf. What it returns ends it, with the error if it failed. */
+  /** Starts the span of an outgoing call. The returned function ends it, with the error of a failed call. */
   call(name: string, attributes: Record<string, string>): (error?: unknown) => void
   end(outcome: Outcome): void
 }
 export type Tracing = {
   begin(traceparent: string | undefined, request: { method: string; path: string }): RequestSpan
-  /** Tells what is not told yet, as far as that takes a moment. Afterwards nothing is. */
+  /** Exports the pending spans, for two seconds at most, and stops. */
   end(): Promise<void>
 }
 
@@ -27,7 +27,7 @@ export function readTraceparent(traceparent: string | undefined): Trace | undefi
   return traceId && spanId && flags ? { traceId, spanId, flags } : undefined
 }
 
-/** The header that continues a trace elsewhere: what we do there is done on behalf of our span. */
+/** The header for outgoing requests: they become children of this span. */
 export const traceparentOf = ({ traceId, spanId, flags }: Trace) => `00-${traceId}-${spanId}-${flags}`
 
 /** The trace that a `traceparent` header names, with a span of our own; a new trace without a valid one. */
@@ -36,5 +36,5 @@ export function continueTrace(traceparent: string | undefined): Trace {
   return { traceId, spanId: randomHex().slice(16), flags }
 }
 
-/** 32 digits, never all zeros; of UUIDs, because Node has those in stock while other random bytes cost a call each. */
+/** 32 hex digits, never all zeros. From a UUID, because Node caches random bytes for UUIDs only. */
 const randomHex = () => randomUUID().replaceAll('-', '')

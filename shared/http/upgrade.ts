@@ -1,5 +1,5 @@
-// How a request becomes a socket (RFC 9110, section 7.8): an upgrade passes the same app as every other request, so that identity, limits,
-// problems and the log line are the same, and a route takes the socket over or answers like any other.
+// Upgrades to WebSocket (RFC 9110, section 7.8) pass through the app like other requests, so identity, limits, problems and the log line are
+// the same. A route takes the socket over, or responds as usual.
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Context } from 'hono'
@@ -7,7 +7,7 @@ import type { Fetch } from './types.ts'
 
 /** Connections that outlive the requests they began as. */
 export type Sockets = {
-  /** Lets running calls end, closes every connection, and takes no new one. Resolves when all are gone, which takes 20 s at the most. */
+  /** Finishes running calls, closes every connection and rejects new ones. Resolves when all are closed, after 20 s at most. */
   drain(): Promise<void>
 }
 
@@ -31,7 +31,7 @@ export function isUpgraded(c: Context): boolean {
   return upgrades.get(c.env ?? {})?.taken === true
 }
 
-/** Hands the connection to `take`, which from then on answers for it; what the route returns goes nowhere. */
+/** Passes the connection to `take`, which owns it from then on. The route's response is discarded. */
 export function takeUpgrade(c: Context, take: TakeOver): Response {
   const upgrade = upgrades.get(c.env ?? {})
   if (!upgrade || upgrade.taken) throw new Error('there is no upgrade to take')
@@ -45,9 +45,9 @@ export function takeUpgrade(c: Context, take: TakeOver): Response {
   return c.body(null)
 }
 
-/** Asks the app about an upgrade. Unless a route takes the socket, the app's answer is written to it and the connection ends. */
+/** Runs the app for an upgrade. Unless a route takes the socket, the response is written to it and the connection closes. */
 export async function answerUpgrade(fetch: Fetch, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-  // Whoever asks may go away before there is an answer.
+  // The client may disconnect before the response.
   socket.on('error', () => {})
   const upgrade: Upgrade = { request, socket, head, taken: false }
   const env = { incoming: request }
@@ -81,6 +81,6 @@ async function write(socket: Duplex, response: Response): Promise<void> {
   response.headers.set('content-length', String(body.length))
   const head = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const status = `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}\r\n`
-  // Not left to the other side, which may keep it half open for ever.
+  // The client could keep the connection half open indefinitely.
   socket.end(Buffer.concat([Buffer.from(`${status}${head}\r\n`), body]), () => socket.destroy())
 }

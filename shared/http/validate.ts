@@ -1,4 +1,4 @@
-// Every input passes a strict schema before anything else sees it: the body, the query string, the parts of the path.
+// Validates every input by a strict schema before the handler runs: body, query string, headers and path parameters.
 import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { readBody } from './body-limit.ts'
 
 /**
  * A JSON body (RFC 8259: UTF-8, nothing else).
- * 415 for another content type, 400 for what is no JSON, 422 with every issue for what does not match the schema.
+ * 415 for another content type, 400 for invalid JSON, 422 with the issues for a body that does not match the schema.
  */
 export function body<S extends z.ZodObject>(schema: S, { optional = false, type = 'application/json' } = {}) {
   const validate = zValidator('json', schema, refuse)
@@ -24,25 +24,25 @@ export function body<S extends z.ZodObject>(schema: S, { optional = false, type 
   })
 }
 
-/** The query string: each parameter once, and none that the schema does not know. */
+/** The query string: each parameter once, and no unknown ones. */
 export function query<S extends z.ZodObject>(schema: S) {
   return annotate(zValidator('query', readingNumbers(schema), refuse), { inputs: [{ in: 'query', schema }], errors: ['invalid'] })
 }
 
-/** Headers of ours, named in lower case; those that the schema does not know are none of its business. */
+/** The request headers in the schema, named in lower case. Other headers are ignored. */
 export function headers<S extends z.ZodObject>(schema: S) {
   return annotate(zValidator('header', schema, refuse), { inputs: [{ in: 'header', schema }], errors: ['invalid'] })
 }
 
-/** The named parts of the path, other than the user's id: `owner` looks after that. */
+/** The path parameters besides the user's id, which `owner` checks. */
 export function path<S extends z.ZodRawShape>(schema: z.ZodObject<S>) {
   const validate = zValidator('param', z.object(schema.shape), refuse)
   return annotate(validate, { inputs: [{ in: 'path', schema }], errors: ['invalid'] })
 }
 
 /**
- * Decoded here, because the platform's decoder silently replaces what is no UTF-8. What is left in the request's cache is what Hono's
- * own `c.req.json()` reads.
+ * Decodes strictly, because the platform's decoder replaces invalid UTF-8. Hono's own `c.req.json()` then reads the text from the request's
+ * cache.
  */
 async function readJsonText(c: Context, expected: string, optional: boolean): Promise<void> {
   const bytes = await readBody(c)
@@ -64,10 +64,10 @@ async function readJsonText(c: Context, expected: string, optional: boolean): Pr
   }
 }
 
-/** What a body is sent as, without parameters; in lower case. */
+/** The Content-Type without parameters, in lower case. */
 export const mediaType = (c: Context) => c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
 
-/** Hono's types say that the cache holds values; it holds promises of them. */
+/** Hono's types have values in the cache; at run time it holds promises. */
 function keepText(c: Context, text: string): void {
   Object.assign(c.req.bodyCache, { text: Promise.resolve(text) })
 }
@@ -76,7 +76,7 @@ function refuse(result: { success: boolean; error?: z.core.$ZodError }): void {
   if (result.error) throw asInvalid(result.error)
 }
 
-/** A query string holds text: where the schema wants a number, text that looks like one is taken as one. Outside, nothing changes. */
+/** Coerces digits to numbers where the schema has a number. The described schema stays the same. */
 function readingNumbers<S extends z.ZodObject>(schema: S): S {
   const shape = Object.entries(schema.shape).map(([name, field]) => [name, isNumber(field) ? z.preprocess(asNumber, field) : field])
   return z.strictObject(Object.fromEntries(shape)) as unknown as S

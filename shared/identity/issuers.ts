@@ -1,5 +1,5 @@
-// Whose tokens are good: one table of issuers. A token's `iss` picks exactly one profile, which says what it must look like; keys are
-// never tried in turn (RFC 8725, section 3).
+// Verifies access tokens by a table of issuers. A token's `iss` selects exactly one profile of rules; keys are never tried in turn
+// (RFC 8725, section 3).
 import { decodeJwt, decodeProtectedHeader, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { type Actor, ME } from '../core/actor.ts'
@@ -17,11 +17,11 @@ export type ForeignIssuer = {
 
 export type VerifyToken = (token: string) => Promise<Actor>
 
-/** No token of ours or of Better Auth comes near; a longer one is not even decoded. */
+/** Longer tokens are rejected before decoding; ours and Better Auth's are far shorter. */
 const MAX_TOKEN_LENGTH = 8192
 
 type Profile = {
-  /** What `typ` the header may have; undefined for none at all. */
+  /** The accepted `typ` headers; undefined accepts a missing one. */
   types: ReadonlySet<string | undefined>
   options: JWTVerifyOptions
   key: JWTVerifyGetKey
@@ -31,14 +31,14 @@ type Profile = {
 }
 type Claims = { sub: string; exp: number; email?: string | null | undefined; name?: string | null | undefined; scope?: string | undefined }
 
-/** The form of our own accounts' ids (RFC 9562, UUIDv7). A foreign subject in that form is refused: it could name one of them. */
+/** The form of our own accounts' ids (RFC 9562, UUIDv7). A foreign subject of this form is rejected: it could be the id of one of our accounts. */
 const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 
 const seconds = z.number().int().positive().max(253_402_300_799)
 const claims = {
   exp: seconds,
   email: z.string().max(254).nullish().catch(null),
-  // It is stored, so it must be text that can be.
+  // It is stored, so it must be storable text.
   name: text(1, 255).nullish().catch(null),
   scope: z.string().max(1000).optional(),
 }
@@ -50,16 +50,16 @@ const ForeignClaims = z.object({
     .min(1)
     .max(255)
     .regex(/^[^\p{C}/\\]+$/u)
-    // A path says `me` for the caller, so as an id it would be ambiguous.
+    // Paths use `me` for the caller, so it would be ambiguous as an id.
     .refine((sub) => !OWN_ID.test(sub) && sub !== ME),
 })
 
 /**
- * Verifies access tokens of our own and, if there is one, of a foreign issuer. Never looks into the database.
- * The verifier throws AppError `unauthenticated` for a token that is not good, `unavailable` when the issuer's keys cannot be fetched.
- * `report` gets the first failure to fetch them of each outage.
+ * Creates a verifier for our own access tokens and a foreign issuer's. It never queries the database.
+ * It throws AppError `unauthenticated` for an invalid token, `unavailable` when the issuer's keys cannot be fetched.
+ * `report` gets the first fetch failure of each outage.
  */
-export function makeTokenVerifier(
+export function createTokenVerifier(
   own: OwnIssuer,
   foreign: ForeignIssuer | undefined,
   clock: () => Date,
@@ -97,8 +97,8 @@ export function makeTokenVerifier(
 const REMEMBERED = { tokens: 1_000, milliseconds: 60_000 }
 
 /**
- * Verifies a token once a minute, not with each request that brings it: its signature does not change, and only its end is looked at anew.
- * A minute is little beside the ten for which a foreign issuer's keys are kept. What is refused is not remembered.
+ * Caches verified tokens for a minute; only the expiry is checked for each request. Foreign keys are cached for ten minutes, so this adds
+ * little. Rejected tokens are not cached.
  */
 function remembering(clock: () => Date, verify: VerifyToken): VerifyToken {
   const good = new Map<string, { actor: Actor; until: number }>()
@@ -120,17 +120,17 @@ function remembering(clock: () => Date, verify: VerifyToken): VerifyToken {
 
 const expired = () => new AppError('unauthenticated', 'The access token has expired.')
 
-/** A token without scopes may do everything its user may; one with scopes (RFC 8693, section 4.2) may write only with `todos:write`. */
+/** A token without scopes has all rights of its user; with scopes (RFC 8693, section 4.2) it needs `todos:write` to write. */
 function isReadOnly(scope: string | undefined): boolean {
   const scopes = (scope ?? '').split(' ').filter((name) => name.startsWith('todos:'))
   return scopes.length > 0 && !scopes.includes('todos:write')
 }
 
-/** The same answer whatever was wrong with it: an attacker learns nothing from trying. */
+/** One answer for every reason, so that attackers learn nothing by trial. */
 const refused = (cause?: unknown) => new AppError('unauthenticated', 'The access token is not valid.', { cause })
 
 function ownProfile({ keys, issuer, audience }: OwnIssuer): Profile {
-  // Imported once: a secret given as it is would be for every token.
+  // Imported once, because jose would import a raw secret for every token.
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   const imported = new Map(
     [...keys.secrets].map(([id, secret]) => [id, crypto.subtle.importKey('raw', secret, algorithm, false, ['verify'])]),

@@ -1,5 +1,5 @@
-// The public keys of a token issuer (RFC 7517), fetched by HTTP and kept. Nothing that the issuer or a caller does makes this fetch often,
-// read much or wait long, and keys that are known outlive an outage of the issuer.
+// A token issuer's public keys (RFC 7517), fetched by HTTP and cached. Neither the issuer nor a caller can make it fetch often, read much
+// or wait long, and cached keys survive an outage of the issuer.
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import { AppError } from '../core/errors.ts'
 
@@ -7,23 +7,23 @@ const SECOND = 1_000
 const HOUR = 3_600 * SECOND
 
 const LIMITS = {
-  /** A fetch takes no longer, its body included. */
+  /** The timeout of a fetch, its body included. */
   fetchMs: 3 * SECOND,
-  /** Of the body; a key has some 150. */
+  /** The longest body; a key has about 150 bytes. */
   bytes: 64 * 1024,
-  /** Keys are fetched again after that: a withdrawn key is good for no longer. */
+  /** The age at which keys are fetched again. A withdrawn key is accepted until then. */
   freshMs: 600 * SECOND,
-  /** Between two fetches, however many tokens name a key that is not known. */
+  /** The shortest time between two fetches, however many tokens have an unknown `kid`. */
   cooldownMs: 30 * SECOND,
-  /** The same after a fetch that failed. */
+  /** The same after a failed fetch. */
   retryMs: 5 * SECOND,
-  /** Keys that cannot be fetched again are used until then, because a failure says nothing of them. */
+  /** The age at which cached keys are discarded while fetches fail. */
   staleMs: 24 * HOUR,
 }
 
 /**
- * Finds the key that a token's header names. It throws AppError `unavailable` while the keys cannot be fetched and none that is known fits,
- * and jose's `JWKSNoMatchingKey` when the issuer has no such key. `report` gets the first failure of each outage.
+ * Creates a lookup of the key that a token's header names. It throws AppError `unavailable` when the keys cannot be fetched and no cached
+ * key matches, and jose's `JWKSNoMatchingKey` when the issuer has no such key. `report` gets the first failure of each outage.
  */
 export function createRemoteKeys(url: string, clock: () => Date, report: (error: unknown) => void): JWTVerifyGetKey {
   let known: { find: JWTVerifyGetKey; fetchedAt: number } | undefined
@@ -44,7 +44,7 @@ export function createRemoteKeys(url: string, clock: () => Date, report: (error:
     nextFetch = now() + (failure === undefined ? LIMITS.cooldownMs : LIMITS.retryMs)
   }
 
-  /** Never rejects. Nothing to wait for during the cool-down. */
+  /** Never rejects. Undefined during the cool-down. */
   function refresh(): Promise<void> | undefined {
     if (!pending && now() >= nextFetch) {
       pending = tryToFetch().finally(() => {
@@ -57,7 +57,7 @@ export function createRemoteKeys(url: string, clock: () => Date, report: (error:
   return async (header, token) => {
     if (age() >= LIMITS.freshMs) {
       const refreshed = refresh()
-      // An issuer that has just failed may hang: tokens with known keys do not wait for it again.
+      // A failing issuer may hang, so tokens with cached keys do not wait for it again.
       if (failure === undefined || age() >= LIMITS.staleMs) await refreshed
     }
     if (!known || age() >= LIMITS.staleMs) throw unavailable(failure)

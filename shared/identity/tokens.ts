@@ -1,14 +1,14 @@
-// Access tokens of our own: JWTs (RFC 7519, profile RFC 9068), signed with HS256, keys told apart by `kid` so that they can be rotated.
+// Access tokens of our own: JWTs (RFC 7519, profile RFC 9068), signed with HS256. A `kid` names the key, so keys can be rotated.
 import { randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
 
-/** RFC 9068 section 2.1: tells an access token from any other JWT that the same secret may have signed. */
+/** RFC 9068 section 2.1: distinguishes access tokens from other JWTs signed with the same secret. */
 export const ACCESS_TOKEN_TYPE = 'at+jwt'
 
 export type SigningKeys = {
   /** Signs new tokens. */
   current: string
-  /** Every secret that a token in use may have been signed with, by `kid`; at least 32 bytes each. */
+  /** Every accepted secret by its `kid`; at least 32 bytes each. */
   secrets: ReadonlyMap<string, Uint8Array>
 }
 
@@ -16,7 +16,7 @@ export type OwnIssuer = {
   keys: SigningKeys
   issuer: string
   audience: string
-  /** Seconds a token is good for. */
+  /** Seconds that a token is valid. */
   lifetime: number
 }
 
@@ -27,8 +27,8 @@ export function signingSecret({ current, secrets }: SigningKeys): Uint8Array {
   return secret
 }
 
-/** Signs an access token for an account of ours. */
-export function makeTokenIssuer({ keys, issuer, audience, lifetime }: OwnIssuer, clock: () => Date) {
+/** Creates a signer of access tokens for our own accounts. */
+export function createTokenIssuer({ keys, issuer, audience, lifetime }: OwnIssuer, clock: () => Date) {
   const secret = signingSecret(keys)
   return async function issueToken(user: { id: string; email: string }): Promise<{ token: string; expiresIn: number }> {
     const now = Math.floor(clock().getTime() / 1000)

@@ -1,12 +1,12 @@
-// What the operations of an API description share: schemas, problem answers, headers, the parts of paths. Each is written once, when an
-// operation first asks for it, and referred to from then on.
+// The components of an API description: schemas, problem responses, headers and path parameters. Each is added on its first use, and
+// operations refer to it.
 import { z } from 'zod'
 import type { ErrorKind } from '../core/errors.ts'
 import { Problem, problemKinds } from './problems.ts'
 
 export type Json = { [key: string]: unknown }
 
-/** The parts of paths mean the same in every function. */
+/** Path parameters mean the same in every function. */
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   user_id: { description: "The caller's own user id, or `me`", example: '019e1c69-02aa-7f7e-8d55-61c0f3b7d9e4' },
   conversation_id: { description: "The conversation's id", example: '019e1c70-11aa-7c52-9a3f-2f1d4b8e6a10' },
@@ -24,7 +24,7 @@ const HEADERS = {
 export const headerRefs = (...names: (keyof typeof HEADERS)[]): Json =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 
-/** What each problem may look like. */
+/** An example of each problem. */
 const DETAILS: Record<ErrorKind, string> = {
   malformed: 'The body is not valid JSON in UTF-8.',
   unauthenticated: 'The access token has expired.',
@@ -52,7 +52,7 @@ export class Components {
   readonly headers: Json = HEADERS
   readonly securitySchemes: Json = { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } }
 
-  /** A schema as JSON Schema 2020-12; a component if it has an id. `input` is what may be sent, `output` is what parsing makes of it. */
+  /** A schema as JSON Schema 2020-12; a component if it has an id. `input` is the form that clients send, `output` is the form after parsing. */
   schema(schema: z.core.$ZodType, io: 'input' | 'output'): Json {
     const { $schema: _, $defs = {}, ...own } = z.toJSONSchema(schema, { io, unrepresentable: 'throw', override: tidy }) as Described
     for (const [id, definition] of Object.entries($defs)) this.schemas[id] ??= pointingHere(definition)
@@ -62,14 +62,14 @@ export class Components {
     return { $ref: `#/components/schemas/${id}` }
   }
 
-  /** The answer to an error of this kind, called after its title: `NotFound`. */
+  /** The response for this kind of error, named after its title: `NotFound`. */
   problem(kind: ErrorKind): Json {
     const name = problemKinds[kind].title.replaceAll(' ', '')
     this.responses[name] ??= problemResponse(kind, this.schema(Problem, 'output'))
     return { $ref: `#/components/responses/${name}` }
   }
 
-  /** A part of a path; any text, unless a schema says more. */
+  /** A path parameter; any text without a schema. */
   pathParameter(name: string, schema: z.core.$ZodType | undefined): Json {
     this.parameters[name] ??= {
       name,
@@ -100,7 +100,7 @@ function problemResponse(kind: ErrorKind, schema: Json): Json {
 
 type Described = Json & { $defs?: Record<string, Json> }
 
-/** Drops what says nothing beyond the type or the format, and writes an example as JSON Schema does. */
+/** Drops keywords that repeat the type or format, and writes examples as JSON Schema does. */
 function tidy({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   if (jsonSchema.format === 'date' || jsonSchema.format === 'date-time') delete jsonSchema.pattern
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
@@ -110,7 +110,7 @@ function tidy({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): voi
   delete jsonSchema.example
 }
 
-/** Zod's references within a schema become references within the document. */
+/** Points Zod's references at the document's components. */
 function pointingHere({ id, ...definition }: Json): Json {
   const text = JSON.stringify(definition, (key, part) =>
     key === '$ref' ? String(part).replace('#/$defs/', '#/components/schemas/') : part,
@@ -118,7 +118,7 @@ function pointingHere({ id, ...definition }: Json): Json {
   return { ...(id === undefined ? {} : { id }), ...JSON.parse(text) }
 }
 
-/** A body: what it looks like, with the example that its schema brings along. */
+/** A media type's schema, with its example. */
 export function content(schema: z.ZodType, described: Json, type = 'application/json'): Json {
   const example = schema.meta()?.example
   return { [type]: { schema: described, ...(example === undefined ? {} : { example }) } }

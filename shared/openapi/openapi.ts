@@ -1,4 +1,4 @@
-// The API description (OpenAPI 3.1), made from the notes that the routes carry and the schemas that check their inputs.
+// The API description (OpenAPI 3.1), made from the routes' notes and the schemas that validate their inputs.
 import { STATUS_CODES } from 'node:http'
 import type { Hono } from 'hono'
 import { METHOD_NAME_ALL } from 'hono/router'
@@ -15,7 +15,7 @@ type RoutedApp = Pick<Hono, 'routes'>
 type DescribedRoute = { method: string; path: string; note: RouteNote }
 type Input = NonNullable<RouteNote['inputs']>[number]
 
-/** The routes of an app with the notes of all their middlewares put together. A route that nothing notes has an empty note. */
+/** An app's routes with the merged notes of their middlewares. A route without notes has an empty one. */
 export function describedRoutes(app: RoutedApp): DescribedRoute[] {
   const routes = new Map<string, DescribedRoute>()
   let common: RouteNote = {}
@@ -39,12 +39,12 @@ export function openApi(apps: readonly RoutedApp[]): Json {
   const paths: Record<string, Json> = {}
   const tags = new Map<string, string>()
   const names = new Map<string, string>()
-  const told: Record<string, EventSpec> = {}
+  const events: Record<string, EventSpec> = {}
   for (const { method, path, note } of apps.flatMap(describedRoutes)) {
     const template = path.replace(/:(\w+)/g, '{$1}')
     const verb = method.toLowerCase()
-    Object.assign(told, note.tells)
-    // What every function serves is described once.
+    Object.assign(events, note.events)
+    // Routes that every function serves are described once.
     if (!note.operation || paths[template]?.[verb]) continue
     const operationId = idOf(verb, note.operation.name, template, names)
     const { tag, about } = isOwn(path) ? { tag: note.function ?? 'api', about: note.about ?? '' } : SERVICE
@@ -63,16 +63,16 @@ export function openApi(apps: readonly RoutedApp[]): Json {
     servers: [{ url: '/' }],
     tags: [...tags].map(([name, description]) => ({ name, description })),
     paths,
-    ...(Object.keys(told).length > 0 ? { webhooks: webhooks(told, components) } : {}),
+    ...(Object.keys(events).length > 0 ? { webhooks: webhooks(events, components) } : {}),
     components: { ...components },
   }
 }
 
-/** Whether a path is its function's own, and not one that all have. */
+/** Whether the path belongs to one function, rather than to all. */
 const isOwn = (path: string) => path === '/' || path.startsWith('/api/')
 const SERVICE = { tag: 'service', about: 'What every function also serves.' }
 
-/** The operation's name; a second method of the same path, which does the same, has its method added. */
+/** The operation's name; for a second method of the same path with the method added. */
 function idOf(verb: string, name: string, template: string, names: Map<string, string>): string {
   const known = names.get(name)
   names.set(name, template)
@@ -114,7 +114,7 @@ function operationObject(path: string, note: RouteNote, components: Components):
   }
 }
 
-/** What a route may answer besides success: its own errors, and those that anything may meet. */
+/** The errors of a route: its own, and the ones that any route may have. */
 function possible(path: string, errors: readonly ErrorKind[]): ErrorKind[] {
   const any: ErrorKind[] = isOwn(path) ? ['unavailable', 'internal'] : ['internal']
   return [...new Set([...errors, ...any])]

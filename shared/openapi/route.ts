@@ -1,29 +1,29 @@
-// What a route says of itself: each middleware that demands or promises something carries a note of it, and openapi.ts reads the notes.
+// Notes on routes: a middleware that requires or adds something carries a note, and openapi.ts makes the API description of them.
 import type { Env, Input, MiddlewareHandler } from 'hono'
 import type { z } from 'zod'
 import type { ErrorKind } from '../core/errors.ts'
 import type { OperationSpec } from '../core/operation.ts'
 
 export type RouteNote = {
-  /** The function that serves it, and what that one is for. */
+  /** The function that serves the route, and its purpose. */
   function?: string
   about?: string
-  /** What the route does; a route has exactly one. */
+  /** The operation; a route has exactly one. */
   operation?: Pick<OperationSpec, 'name' | 'summary' | 'description' | 'output' | 'errors'>
-  /** The status of success, and the headers that come with it. */
+  /** The status of success, and its headers. */
   status?: number
   headers?: Record<string, string>
-  /** Whether a bearer token is needed. */
+  /** Whether the route requires a bearer token. */
   bearer?: boolean
-  /** The events that the function's todos tell the world, by their type. */
-  tells?: Readonly<Record<string, EventSpec>>
+  /** The events that the function's document describes, by type. */
+  events?: Readonly<Record<string, EventSpec>>
   inputs?: readonly { in: 'path' | 'query' | 'header' | 'json'; schema: z.ZodObject; optional?: boolean; type?: string }[]
   errors?: readonly ErrorKind[]
-  /** Answers, by status, that are neither the success nor a problem. Without a schema the body is empty. */
+  /** Other responses than the success and problems, by status. Without a schema the body is empty. */
   answers?: Readonly<Record<number, { description: string; schema?: z.ZodObject }>>
 }
 
-/** What an event says, and the form of its data. */
+/** An event's meaning, and the schema of its data. */
 export type EventSpec = { summary: string; data: z.ZodObject }
 
 const notes = new WeakMap<object, RouteNote>()
@@ -40,7 +40,7 @@ export function annotate<E extends Env, P extends string, I extends Input>(
   return handler
 }
 
-/** Names the operation that a route serves. Does nothing to the request. */
+/** A no-op middleware that notes which operation the route serves. */
 export function serves(
   operation: { spec: OperationSpec } | NonNullable<RouteNote['operation']>,
   answer: Pick<RouteNote, 'status' | 'headers' | 'answers'> = {},

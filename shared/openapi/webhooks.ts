@@ -1,14 +1,14 @@
-// The events of an API description: OpenAPI's webhooks, requests that somebody else will get. Made from the schemas that events are made of.
+// The events of an API description: OpenAPI's webhooks, which are requests to the sink, made from the events' own schemas.
 import { dataSchemaOf, EVENT_SOURCE } from '../events/cloud-event.ts'
 import { RETRIED } from '../events/sink.ts'
 import { type Components, content, type Json } from './components.ts'
 import type { EventSpec } from './route.ts'
 
 export function webhooks(events: Readonly<Record<string, EventSpec>>, components: Components): Json {
-  return Object.fromEntries(Object.entries(events).map(([type, spec]) => [type, { post: told(type, spec, components) }]))
+  return Object.fromEntries(Object.entries(events).map(([type, spec]) => [type, { post: webhook(type, spec, components) }]))
 }
 
-function told(type: string, { summary, data }: EventSpec, components: Components): Json {
+function webhook(type: string, { summary, data }: EventSpec, components: Components): Json {
   return {
     operationId: `on_${type.replaceAll('.', '_')}`,
     tags: ['events'],

@@ -1,11 +1,11 @@
-// From the environment to what the apps are built of: written once, for every `main.ts` and for `local.ts`.
+// Creates the apps' dependencies from the environment, for every `main.ts`.
 import { createDb, type Db } from '@todo/prisma'
 import { errorFields, type Log } from '../core/log.ts'
 import { type Delivery, type DeliveryNews, makeDelivery } from '../events/delivery.ts'
 import { httpSink, type Send } from '../events/sink.ts'
 import type { AppDeps } from '../http/types.ts'
 import { createUserLanes } from '../http/user-lanes.ts'
-import { makeTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
+import { createTokenVerifier, type VerifyToken } from '../identity/issuers.ts'
 import { databaseOptions, type Env, foreignIssuer, ownIssuer } from './env.ts'
 import { createErrorLog, createLog } from './log.ts'
 
@@ -13,8 +13,8 @@ import { createErrorLog, createLog } from './log.ts'
 export type ProcessDeps = AppDeps & { delivery: Delivery | undefined }
 export type Deps = ProcessDeps & { verifyToken: VerifyToken }
 
-/** What every function needs. Opens no connection yet. `checkRows`: see `DbOptions`. @throws StartupError when the database URL may not be used */
-export function makeAppDeps(env: Env, log: Log = createLog({ level: env.LOG_LEVEL }), { checkRows = false } = {}): ProcessDeps {
+/** The dependencies of every function. Opens no connection yet. `checkRows`: see `DbOptions`. @throws StartupError when the URL is not allowed */
+export function createAppDeps(env: Env, log: Log = createLog({ level: env.LOG_LEVEL }), { checkRows = false } = {}): ProcessDeps {
   const db = createDb({ ...databaseOptions(env), checkRows, onConnectionError: createErrorLog(log, 'database connection lost') })
   return {
     db,
@@ -29,14 +29,14 @@ export function makeAppDeps(env: Env, log: Log = createLog({ level: env.LOG_LEVE
   }
 }
 
-/** The same with what tells who asks. @throws EnvError, too */
-export function makeDeps(env: Env, log?: Log, options?: { checkRows: boolean }): Deps {
-  const deps = makeAppDeps(env, log, options)
+/** The same with a verifier of access tokens. @throws EnvError, too */
+export function createDeps(env: Env, log?: Log, options?: { checkRows: boolean }): Deps {
+  const deps = createAppDeps(env, log, options)
   const report = (error: unknown) => deps.log('warn', 'token issuer keys failing', errorFields(error))
-  return { ...deps, verifyToken: makeTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
+  return { ...deps, verifyToken: createTokenVerifier(ownIssuer(env), foreignIssuer(env), deps.clock, report) }
 }
 
-/** Takes what is in the outbox to a sink, and tells the log what goes wrong. No text of a user is in it. */
+/** Delivers the outbox to a sink, and logs failures without users' texts. */
 export function deliveryTo(send: Send, db: Db, log: Log) {
   return makeDelivery({ db, send, report: (news) => logNews(log, news) })
 }
@@ -56,7 +56,7 @@ function logNews(log: Log, news: DeliveryNews): void {
   }
 }
 
-/** Only where a collector is named: nobody else loads what tells it. Requests that come before that is loaded wait for it. */
+/** Loads OpenTelemetry only with a configured collector. Requests wait until it is loaded. */
 function startTracing(env: Env, log: Log): AppDeps['tracing'] {
   if (!env.OTEL_EXPORTER_OTLP_ENDPOINT && !env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) return undefined
   return import('./telemetry.ts')

@@ -1,21 +1,21 @@
-// More listening sockets on a server's port. libuv (1.52) accepts one connection a socket in each turn of the event loop: under load, when
-// a turn takes milliseconds, some hundred new connections would wait for seconds, health checks among them.
+// More listening sockets on a server's port. libuv (1.52) accepts one connection per socket in each turn of the event loop: under load a
+// turn takes milliseconds, so a hundred new connections, health checks included, would wait for seconds.
 import { once } from 'node:events'
 import type http from 'node:http'
 import { createServer, Server } from 'node:net'
 
-/** The kernel spreads connections over sockets that share a port in this way. Elsewhere Node refuses to. */
+/** Linux spreads connections over sockets that share a port. On other systems Node does not support that. */
 export const sharesPorts = process.platform === 'linux'
 
-/** Connections that a turn can accept beside the server's own. */
+/** Additional connections that one turn can accept. */
 const DOORS = 32
 
 export type Doors = {
-  /** Lets nobody in any more, at the server and here, and resolves when all connections are gone. */
+  /** Stops accepting connections, the server's included, and resolves when all connections are closed. */
   close(): Promise<unknown>
 }
 
-/** `afterMs` keeps them out of the way of a cold start. The server must listen with `reusePort`. */
+/** Opens them after `afterMs`, so that they do not delay a cold start. The server must listen with `reusePort`. */
 export function openDoors(server: http.Server, port: number, host: string | undefined, afterMs: number): Doors {
   const doors: Server[] = []
   const timer = setTimeout(() => {
@@ -33,10 +33,10 @@ export function openDoors(server: http.Server, port: number, host: string | unde
   }
 }
 
-/** With the options that http gives its own sockets. */
+/** Uses the socket options of `http.Server`. */
 function openDoor(server: http.Server, port: number, host: string | undefined): Server {
   const door = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket))
-  // The server does without one that cannot be opened.
+  // A socket that cannot be opened is not needed.
   door.on('error', () => door.close())
   return door.listen({ port, host, reusePort: true })
 }

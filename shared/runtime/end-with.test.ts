@@ -1,4 +1,4 @@
-// How a process ends that could not start: told apart by the error's class.
+// How a process exits that could not start: the error's class decides.
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -23,7 +23,7 @@ it.each(['EnvError', 'StartupError'])('ends with the message of a %s as one line
   })
 })
 
-it('logs any other error with its stack, whatever its message looks like', () => {
+it('logs any other error with its stack, regardless of its message', () => {
   const { status, stdout, stderr } = endingWith("new TypeError('DATABASE_URL: is undefined')")
   expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
   expect(JSON.parse(stdout)).toMatchObject({ level: 'error', error: 'TypeError', error_stack: expect.stringContaining('at ') })

@@ -1,4 +1,4 @@
-// Every environment variable there is: its form, its default and what it means. `main.ts` and `local.ts` read them through here.
+// Every environment variable: its form, default and meaning. `main.ts` files read them here.
 import { isIP } from 'node:net'
 import { StartupError } from '@todo/prisma/startup-error'
 import { z } from 'zod'
@@ -8,7 +8,7 @@ import type { TrustedProxies } from '../http/client-address.ts'
 import type { ForeignIssuer } from '../identity/issuers.ts'
 import type { OwnIssuer, SigningKeys } from '../identity/tokens.ts'
 
-/** Each form of value says in its description what it takes: that is what the README's table and a refusal show. */
+/** Each form's description appears in the README's table and in error messages. */
 const whole = (min: number, max: number) => {
   const form = `a whole number from ${min} to ${max}`
   return z
@@ -51,7 +51,7 @@ const secrets = z
   })
   .describe('`id:secret` pairs, separated by commas; each secret at least 32 bytes')
 
-/** The core attributes (CloudEvents 1.0, section 3): what an override must not be. */
+/** The core attributes (CloudEvents 1.0, section 3), which no override may replace. */
 const CORE = ['id', 'source', 'specversion', 'type', 'datacontenttype', 'dataschema', 'subject', 'time', 'data']
 const extension = z
   .string()
@@ -67,7 +67,7 @@ const ceOverrides = z
   })
   .describe('`{"extensions":{"name":"value"}}`')
 
-/** With these, every caller that has a private address could write the list that says who it is. */
+/** With these, every caller with a private address could choose its own client address. */
 const TOO_WIDE = ['linklocal', 'uniquelocal']
 const trustedProxies = z
   .string()
@@ -217,12 +217,12 @@ export const variables = {
 type Variables = typeof variables
 export type Env = { [Name in keyof Variables]: z.output<Variables[Name]['schema']> }
 
-/** A variable whose value cannot be used. The message is one line that names it and never shows the value: it may be a secret. */
+/** An invalid variable. The message is one line with its name, but never its value, which may be a secret. */
 export class EnvError extends StartupError {
   override name = 'EnvError'
 }
 
-/** Reads them all. An empty variable counts as one that is not set. @throws EnvError */
+/** Reads all variables. An empty one counts as not set. @throws EnvError */
 export function readEnv(source: Record<string, string | undefined>): Env {
   const entries = Object.entries(variables).map(([name, { schema }]) => {
     const result = schema.safeParse(source[name] || undefined)
@@ -259,7 +259,7 @@ export function databaseOptions(env: Env) {
   return { url: env.DATABASE_URL, allowInsecure: env.DATABASE_ALLOW_INSECURE, poolSize: env.DATABASE_POOL_SIZE }
 }
 
-/** Requests in work for each connection to the database: enough that one is always ready to use it. */
+/** Running requests per database connection: enough that a request is always ready to use a free one. */
 const RUNNING_PER_CONNECTION = 4
 
 export function admissionLimits(env: Env): AdmissionLimits {

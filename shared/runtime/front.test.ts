@@ -21,7 +21,7 @@ afterAll(() => deps.db.close())
 
 const FULL: Admission = { isFull: () => true, enter: () => Promise.resolve(false), leave() {} }
 
-/** A server with a route that answers when it is told to, and two that answer at once. */
+/** A server with a route that answers on demand, and two that answer at once. */
 async function start(admission: Admission, log: Log = deps.log) {
   const slow: PromiseWithResolvers<void>[] = []
   const wait = async () => {
@@ -136,7 +136,7 @@ it('takes no place for a request whose body is slow to come', async () => {
   chunked.write(
     'POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"ti\r\n',
   )
-  // Whatever order they are read in, one that is asked later finds the place free.
+  // In any order of reading, a later request finds the slot free.
   for (let count = 0; count < 20; count++) expect((await ask('/quick')).status).toBe(200)
   const answered = once(slow, 'data')
   slow.write('tle":"a"}')

@@ -1,5 +1,5 @@
-// What stands before an app: it answers 503 for what the app could not do in time, and for readiness once the process is about to end.
-// A refusal passes neither the app nor the adaptor's Request and Response: it must cost a fraction of what an answer costs.
+// Runs before the app: it answers 503 to requests that could not start in time, and to readiness checks while the process drains.
+// A rejection uses neither the app nor the adaptor's Request and Response, so that it costs a fraction of a response.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
@@ -10,27 +10,26 @@ import { problemBody, problemHeaders } from '../http/problem.ts'
 import type { Fetch } from '../http/types.ts'
 
 export type FrontOptions = Partial<HeaderOptions> & {
-  /** Without it, every request is let in. */
+  /** Without it, every request is admitted. */
   admission?: Admission | undefined
   log?: Log | undefined
 }
 
 export type Front = {
-  /** The app, which is called when there is a place for the request. */
+  /** Calls the app when a slot is free. */
   fetch: Fetch
-  /** Answers a request that cannot be let in, and says whether it did. */
+  /** Answers a request that cannot be admitted. Returns whether it did. */
   refuse(request: IncomingMessage, response: ServerResponse): boolean
 }
 
-/** Milliseconds. */
 const TIMES = {
-  /** Between two log lines about refusals: one line each would cost more than the refusals do. */
-  report: 1_000,
-  /** Refusals are written together: the caller wakes up once for many of them, which spares this process a third of what they cost. */
-  gather: 10,
+  /** Between two log lines about rejections: a line for each would cost more than the rejection. */
+  reportMs: 1_000,
+  /** Rejections are written together: the client wakes up once for many of them, which saves this process a third of their cost. */
+  gatherMs: 10,
 }
 
-/** A refusal, prepared as far as it is the same for every request. */
+/** The parts of a rejection that are the same for every request. */
 type Refusal = { status: number; headers: Record<string, string>; text(path: string): string }
 
 function prepare(error: AppError): Refusal {
@@ -42,7 +41,7 @@ function prepare(error: AppError): Refusal {
 const ENDING = prepare(new AppError('unavailable', 'This process is about to end.', { retryAfter: 1 }))
 const OVERLOADED = prepare(overloaded())
 
-/** `draining` says whether the process is about to end. */
+/** `draining` returns whether the process is draining. */
 export function createFront(
   app: Fetch,
   draining: () => boolean,
@@ -51,14 +50,14 @@ export function createFront(
   let refused = 0
   let gathered: [IncomingMessage, ServerResponse, string][] = []
 
-  /** How a request is refused at once, if it is. Health comes first: an orchestrator that gets no answer ends the process. */
+  /** The immediate rejection, if any. Health checks are exempt, because an orchestrator kills a process that does not answer them. */
   function refusalOf(path: string): Refusal | undefined {
     if (path === '/health/ready' && draining()) return ENDING
     return admission?.isFull() && !isHealth(path) ? OVERLOADED : undefined
   }
 
   function headersOf(refusal: Refusal, origin: string | undefined): Record<string, string> {
-    if (refusal === OVERLOADED && refused++ === 0) setTimeout(report, TIMES.report).unref()
+    if (refusal === OVERLOADED && refused++ === 0) setTimeout(report, TIMES.reportMs).unref()
     return { ...bareHeaders({ corsOrigins, publicUrl }, origin), ...refusal.headers }
   }
 
@@ -89,7 +88,7 @@ export function createFront(
       streams = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
       return response
     } finally {
-      // A slow reader must not hold a place, but the work of a stream goes on behind its beginning.
+      // A slow reader must not hold a slot, but a stream's work continues after its first bytes.
       const outgoing = streams ? outgoingOf(env) : undefined
       if (outgoing) outgoing.once('close', () => slot.leave())
       else slot.leave()
@@ -117,7 +116,7 @@ export function createFront(
       const refusal = refusalOf(path)
       if (!refusal) return false
       if (refusal === OVERLOADED) {
-        if (gathered.push([request, response, path]) === 1) setTimeout(writeGathered, TIMES.gather)
+        if (gathered.push([request, response, path]) === 1) setTimeout(writeGathered, TIMES.gatherMs)
       } else {
         write(refusal, path, request, response)
       }

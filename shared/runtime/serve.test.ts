@@ -57,13 +57,13 @@ it('reads a body in chunks, pipelined requests, Expect: 100-continue, absolute a
   expect(await statuses('GET /health/live HTTP/1.0\r\n\r\n')).toEqual([200])
 })
 
-it('refuses what it cannot read, and two lengths for one body', async () => {
+it('rejects unreadable requests, and two lengths for one body', async () => {
   expect(await statuses(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)).toEqual([431])
   expect(await statuses('nonsense\r\n\r\n')).toEqual([400])
   expect(await statuses(`${POST}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)).toEqual([400])
 })
 
-it('takes a caller that leaves in the middle of a body for what it is: no fault of ours', async () => {
+it('logs no error of ours when a client disconnects in the middle of a body', async () => {
   const socket = connect(serving.port, '127.0.0.1')
   await new Promise((written) => socket.write(`${POST}X-Request-Id: left-early\r\nContent-Length: 100\r\n\r\n{"ti`, written))
   socket.end()
@@ -112,7 +112,7 @@ it('cuts what still runs when the time to drain is over', async () => {
   await cut
 })
 
-it('answers 503 to readiness from the moment in which it is told to end, and still serves what comes in', async () => {
+it('answers 503 to readiness from SIGTERM on, and still serves new requests for a moment', async () => {
   const { port, drain } = await serve(createApp({ name: 'ending' }, deps), { port: 0, host: '127.0.0.1' })
   const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status
   expect(await status('/health/ready')).toBe(200)

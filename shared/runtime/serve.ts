@@ -1,4 +1,4 @@
-// A process that serves one app: it listens, and on SIGTERM it drains.
+// Serves one app in a process: listens, and drains on SIGTERM.
 import { once } from 'node:events'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:net'
@@ -18,35 +18,35 @@ import { jsonLog } from './log.ts'
 
 /** Milliseconds. */
 const TIMES = {
-  /** Longer than any proxy keeps an idle connection: otherwise it may send a request into one that was just closed, and answer 502. */
+  /** Longer than any proxy keeps an idle connection: otherwise it may send a request on a connection that was just closed, and answer 502. */
   keepAlive: 120_000,
   headers: 15_000,
   request: 30_000,
-  /** How often those two are looked after. */
+  /** The interval of checking those two. */
   check: 5_000,
-  /** After listening, when a cold start is over. */
+  /** After listening: when a cold start is over. */
   doors: 1_000,
-  /** While draining, new requests are still answered for so long: callers learn of the end from the answer, not from a refusal. */
+  /** New requests are still answered for so long while draining: clients learn from `Connection: close`, not from a refused connection. */
   lameDuck: 1_000,
-  /** Then nobody is let in any more. A connection that was just let in has this long to send its request. */
+  /** Then no connection is accepted. One that was just accepted has this long to send its request. */
   idle: 250,
-  /** Running requests have this long to end, unless an app says otherwise. */
+  /** The time for running requests to end; an app may override it. */
   drain: 25_000,
 }
 
 export type Serving = {
   port: number
-  /** Answers what runs and what still comes in for a moment, then closes. Idempotent. */
+  /** Finishes running requests and answers new ones for a moment, then closes. Idempotent. */
   drain(options?: { lameDuck?: number }): Promise<void>
 }
 
 export type ServeOptions = FrontOptions & {
-  /** 0 picks a free one. */
+  /** 0 picks a free port. */
   port: number
   host?: string | undefined
-  /** What keeps the sockets of an app that has some; without it a request to upgrade is answered like any other. */
+  /** The open sockets of an app; without it an upgrade is answered like any other request. */
   sockets?: Sockets | undefined
-  /** Milliseconds that running requests have to end when the process does: longer than the longest may take. */
+  /** Milliseconds for running requests to end on shutdown: longer than the longest request. */
   drain?: number | undefined
 }
 
@@ -57,7 +57,7 @@ export async function serve(
 ): Promise<Serving> {
   let draining: Promise<void> | undefined
   const front = createFront(app.fetch, () => draining !== undefined, options)
-  // Of a request that names no host, as HTTP/1.0 allows.
+  // The host of requests without one, which HTTP/1.0 allows.
   const listener = getRequestListener(front.fetch, { hostname: 'localhost' })
   const settings = {
     keepAliveTimeout: TIMES.keepAlive,
@@ -75,7 +75,7 @@ export async function serve(
     listener(request, response)
   })
   server.on('upgrade', (request, socket, head) => answerUpgrade(front.fetch, request, socket, head))
-  // Sockets that share a port would also share it with another process, without a word.
+  // With a shared port, a second process on it would not fail.
   if (sharesPorts && port > 0) await assertFree(port, host)
   await listen(server, port, host, sharesPorts)
   const address = server.address()
@@ -84,7 +84,7 @@ export async function serve(
 
   async function end(lameDuck: number): Promise<void> {
     for (const response of running) announceEnd(response)
-    // The server counts sockets as connections: it is closed when they are gone.
+    // The server counts sockets as connections: it closes after the last of them.
     await Promise.all([sleep(lameDuck), sockets?.drain()])
     await quietTurn(server)
     const closed = doors.close()
@@ -101,8 +101,8 @@ export async function serve(
 }
 
 /**
- * Waits for a turn of the event loop in which nobody came, for a second at the most. The kernel resets the connections that it has made
- * and nobody has accepted when a listening socket closes: right after such a turn there are none.
+ * Waits for a turn of the event loop without a new connection, for a second at most. When a listening socket closes, the kernel resets
+ * connections that are not yet accepted: right after such a turn there are none.
  */
 async function quietTurn(server: Server): Promise<void> {
   let came = true
@@ -117,7 +117,7 @@ async function quietTurn(server: Server): Promise<void> {
   server.off('connection', note)
 }
 
-/** Tells the caller to open another connection for its next request: this one ends with this answer. */
+/** Ends the connection with this response, so that the client opens another for its next request. */
 function announceEnd(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close')
 }
@@ -143,8 +143,8 @@ async function listen(server: Server, port: number, host: string | undefined, re
 }
 
 /**
- * The whole of a function's `main.ts`: environment -> dependencies -> server. Ends the process with one line when the environment is
- * wrong, and with status 0 when it has drained after SIGTERM or SIGINT; a second signal ends it at once.
+ * Runs a function: environment -> dependencies -> server. Exits with one line for an invalid environment, and with status 0 after draining
+ * on SIGTERM or SIGINT; a second signal exits at once.
  */
 export async function main<D extends ProcessDeps>(
   environment: NodeJS.ProcessEnv,
@@ -153,7 +153,7 @@ export async function main<D extends ProcessDeps>(
   try {
     const env = readEnv(environment)
     const { deps, app, sockets, drain } = build(env)
-    // Not awaited: the socket opens meanwhile, and a database that is away is a matter of readiness.
+    // Not awaited: the socket opens meanwhile, and readiness reports an unreachable database.
     deps.db.execute(sql`SELECT 1`).catch(() => {})
     const serving = await serve(app, { port: env.PORT, host: env.HOST, sockets, drain, ...frontOf(env, deps) })
     deps.log('info', 'listening', { port: serving.port })
@@ -168,12 +168,12 @@ export async function main<D extends ProcessDeps>(
   }
 }
 
-/** What stands before the app of a process. */
+/** The options of the front of a process. */
 export function frontOf(env: Env, { corsOrigins, publicUrl, log }: Pick<AppDeps, 'corsOrigins' | 'publicUrl' | 'log'>): FrontOptions {
   return { admission: createAdmission(admissionLimits(env)), corsOrigins, publicUrl, log }
 }
 
-/** Runs `stop` on the first SIGTERM or SIGINT, then ends the process; a second one ends it at once. */
+/** Runs `stop` on the first SIGTERM or SIGINT, then exits; a second signal exits at once. */
 export function onStop(stop: () => Promise<void>): void {
   let stopping = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -185,7 +185,7 @@ export function onStop(stop: () => Promise<void>): void {
   }
 }
 
-/** Ends the process with status 1: a StartupError is one line for people, any other error one line of JSON with its stack. */
+/** Exits with status 1. A StartupError is printed as one line for people, any other error as a JSON line with its stack. */
 export function endWith(error: unknown): never {
   if (error instanceof StartupError) process.stderr.write(`${error.message}\n`)
   else jsonLog('error', 'failed', errorFields(error))

@@ -1,5 +1,5 @@
-// Traces for a collector (OTLP over HTTP): a span a request, with the ids that its log line has. Imported only where a collector is named;
-// the exporter reads its other variables (headers, timeout, compression) from the environment itself.
+// Exports traces to a collector (OTLP over HTTP): one span per request, with the ids of its log line. Loaded only with a configured
+// collector; the exporter reads its own variables (headers, timeout, compression) from the environment.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
@@ -8,16 +8,16 @@ import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentele
 import { errorFields, type Log } from '../core/log.ts'
 import { readTraceparent, type Tracing } from '../http/trace.ts'
 
-/** Milliseconds that a process which ends waits for its collector. */
-const LAST_WORDS = 2_000
-/** https://opentelemetry.io/docs/specs/semconv/http/http-spans/: others must not become names, of which there would be any number. */
+/** The longest wait for the collector on shutdown. */
+const SHUTDOWN_MS = 2_000
+/** https://opentelemetry.io/docs/specs/semconv/http/http-spans/: other methods must not become span names, because clients could create any number. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']
 
-/** `service` is told as `service.name`, unless OTEL_SERVICE_NAME is set. Whether a trace is kept is its caller's choice; one that begins here is. */
+/** `service` is the `service.name`, unless OTEL_SERVICE_NAME is set. The caller decides about sampling; traces that start here are sampled. */
 export function startTracing(service: string, log: Log): Tracing {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service }).merge(detectResources({ detectors: [envDetector] })),
-    spanProcessors: [new BatchSpanProcessor({ exporter: telling(new OTLPTraceExporter(), log) })],
+    spanProcessors: [new BatchSpanProcessor({ exporter: logging(new OTLPTraceExporter(), log) })],
   })
   const tracer = provider.getTracer('todo')
   return {
@@ -46,7 +46,7 @@ export function startTracing(service: string, log: Log): Tracing {
         },
         end({ route, status }) {
           span.setAttribute('http.response.status_code', status)
-          // What no route knows is said to match all of them.
+          // Unmatched requests have this route.
           if (route !== '/*') span.updateName(`${known ? method : 'HTTP'} ${route}`).setAttribute('http.route', route)
           if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', String(status))
           span.end()
@@ -54,8 +54,8 @@ export function startTracing(service: string, log: Log): Tracing {
       }
     },
     async end() {
-      const told = provider.shutdown().catch(() => {})
-      await Promise.race([told, sleep(LAST_WORDS, undefined, { ref: false })])
+      const exported = provider.shutdown().catch(() => {})
+      await Promise.race([exported, sleep(SHUTDOWN_MS, undefined, { ref: false })])
     },
   }
 }
@@ -63,8 +63,8 @@ export function startTracing(service: string, log: Log): Tracing {
 /** Never the message: it may hold what a user wrote. */
 const nameOf = (error: unknown) => (error instanceof Error ? error.name : typeof error)
 
-/** Says in the log what a collector did not take: nobody else would. */
-function telling(exporter: SpanExporter, log: Log): SpanExporter {
+/** Logs failed exports, which OpenTelemetry itself would drop silently. */
+function logging(exporter: SpanExporter, log: Log): SpanExporter {
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {

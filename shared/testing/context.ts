@@ -5,8 +5,8 @@ import { v7 as uuidv7 } from 'uuid'
 import { inject } from 'vitest'
 import type { z } from 'zod'
 import type { LogFields } from '../core/log.ts'
-import { makeTokenIssuer } from '../identity/tokens.ts'
-import { type Deps, makeDeps } from '../runtime/deps.ts'
+import { createTokenIssuer } from '../identity/tokens.ts'
+import { createDeps, type Deps } from '../runtime/deps.ts'
 import { type Env, ownIssuer, readEnv } from '../runtime/env.ts'
 
 export { contextOf } from './user-context.ts'
@@ -48,8 +48,8 @@ export type LogLine = { level: string; message: string; fields: LogFields }
 export function testDeps(overrides: Record<string, string> = {}) {
   const env: Env = readEnv(testEnvironment(overrides))
   const lines: LogLine[] = []
-  const deps: Deps = makeDeps(env, (level, message, fields = {}) => lines.push({ level, message, fields }), { checkRows: true })
-  return { env, lines, deps, issueToken: makeTokenIssuer(ownIssuer(env), deps.clock) }
+  const deps: Deps = createDeps(env, (level, message, fields = {}) => lines.push({ level, message, fields }), { checkRows: true })
+  return { env, lines, deps, issueToken: createTokenIssuer(ownIssuer(env), deps.clock) }
 }
 
 export type TestUser = { id: string; email: string; username: string; token: string; headers: { authorization: string } }

@@ -4,25 +4,31 @@ import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import type { TestProject } from 'vitest/node'
 
-/** Vitest loads this file once a project, and all projects share one server. */
-const shared: typeof globalThis & { todoTestDatabase?: string } = globalThis
+type Database = { url: string; stop: () => Promise<void> }
+
+/** Vitest loads this file once a project, at the same time, and all projects share one server. */
+const shared: typeof globalThis & { todoTestDatabase?: Promise<Database> | undefined } = globalThis
 
 export default async function setup(project: TestProject) {
-  const running = shared.todoTestDatabase ?? process.env.TEST_DATABASE_URL
-  const { url, stop } = running ? { url: running, stop: async () => {} } : await startOwn()
-  shared.todoTestDatabase = url
-  await migrate({ url })
+  const isFirst = shared.todoTestDatabase === undefined
+  shared.todoTestDatabase ??= prepare()
+  const { url, stop } = await shared.todoTestDatabase
   project.provide('databaseUrl', url)
-  return stop
+  return isFirst ? stop : undefined
 }
 
-async function startOwn() {
+async function prepare(): Promise<Database> {
+  const given = process.env.TEST_DATABASE_URL
+  const database = given ? { url: given, stop: async () => {} } : await startOwn()
+  await migrate({ url: database.url })
+  return database
+}
+
+async function startOwn(): Promise<Database> {
   const server = await startTemporary()
-  return {
-    url: await server.database('todo'),
-    stop: () => {
-      shared.todoTestDatabase = undefined
-      return server.stop()
-    },
+  const stop = async () => {
+    shared.todoTestDatabase = undefined
+    await server.stop()
   }
+  return { url: await server.database('todo'), stop }
 }
