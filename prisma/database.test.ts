@@ -69,6 +69,11 @@ describe('the types of a row', () => {
     await expect(newDb({ checkRows: false }).query(sql`SELECT 1 AS two`, One)).resolves.toEqual([{ two: 1 }])
   })
 
+  it('returns a checked row unchanged, also when its schema would transform it', async () => {
+    const rows = await db.query(sql`SELECT ' x ' AS text`, z.strictObject({ text: z.string().trim() }))
+    expect(rows).toEqual([{ text: ' x ' }])
+  })
+
   it('rejects a statement with an undefined parameter instead of writing NULL', async () => {
     await expect(db.execute(sql`SELECT ${undefined}::text`)).rejects.toThrow(TypeError)
   })

@@ -139,7 +139,7 @@ export async function startTemporary({ durable = false } = {}): Promise<Embedded
   }
 }
 
-/** PostgreSQL refuses to run as root: there it runs as `postgres` if such a user exists, else as the user 65534. */
+/** PostgreSQL refuses to run as root: it then runs as the first of these unprivileged users that exists. */
 function unprivilegedOwner(): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {

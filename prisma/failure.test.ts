@@ -54,6 +54,16 @@ describe('a constraint', () => {
       'users_pkey',
     ],
     [
+      'primary key, by SQL through the model API',
+      async () => (await db.prisma()).$executeRaw`INSERT INTO users (id, issuer) SELECT 'same', 'x' FROM generate_series(1, 2)`,
+      'users_pkey',
+    ],
+    [
+      'check, by SQL through the model API',
+      async () => (await db.prisma()).$executeRaw`INSERT INTO users (id) VALUES ('neither')`,
+      'users_local_or_foreign',
+    ],
+    [
       'foreign key, by model',
       async () => (await db.prisma()).todo.create({ data: { id: randomUUID(), userId: 'nobody', title: 'x' } }),
       'todos_user_id_fkey',
