@@ -200,7 +200,7 @@ describe('a malicious or broken model', () => {
     const reply = await play([{ calls: [{ name: 'add_task', arguments: { title: 'Once' } }] }])
     expect(await left(reply.user)).toBe(1)
     expect(model.requests().length).toBe(4)
-    expect(reply.response).toContain('circles')
+    expect(reply.response).toContain('repeated the same calls')
   })
 
   it('holds deleting or completing more than three todos until the next message confirms it, without the model', async () => {

@@ -459,7 +459,8 @@ describe("the other issuer's keys", () => {
           await expect(check()).resolves.toMatchObject({ issuer: ISSUER })
         }
       })
-      expect(fetches).toBeGreaterThan(30)
+      // A check that finds a fetch in flight starts none.
+      expect(fetches).toBeGreaterThan(20)
       expect(fetches).toBeLessThanOrEqual(70)
       expect(reports).toHaveLength(1)
       published.answer = respond(KEYS.replace('"ed"', '"new"'))

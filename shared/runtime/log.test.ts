@@ -48,6 +48,7 @@ it.each([
 it('keeps the message of a Prisma error out of the JSON fields', () => {
   const error = Object.assign(new Error('Raw query failed. Code: `23505`. Message: `Key (email)=(ada@example.com)`'), {
     clientVersion: '7',
+    meta: { driverAdapterError: { cause: { originalCode: '23505' } } },
   })
   const line = JSON.stringify({ ...errorFields(error) })
   expect(line).toContain('23505')

@@ -138,6 +138,7 @@ it('reads any message in pieces', async () => {
       numRuns: 60,
       examples: [
         ['«'.repeat(4_000)],
+        [`move ${'every abci'.repeat(29)}10:30 may`],
         ['“two '.repeat(800)],
         [`${'?'.repeat(3_990)}x`],
         [`add ${'a,'.repeat(490)}`],

@@ -34,6 +34,8 @@ export function createReader(ctx: UserContext, limits = readerLimits) {
      * @returns false when the budget or `reach` ended it before the last one
      */
     async each(filters: Filters, visit: (page: Todo[]) => void | Promise<void>): Promise<boolean> {
+      // A text that is too long to search for matches no todo.
+      if (!ListTodos.shape.q.safeParse(filters.q).success) return true
       let { cursor } = filters
       let read = 0
       do {
