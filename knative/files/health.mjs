@@ -1,4 +1,4 @@
-// `helm test`: every function is there, has its database, and says what it serves. A function that sleeps has a minute to wake up.
+// `helm test`: every function answers /health/ready and serves its API description. A cold start may take up to a minute.
 const hosts = process.env.HOSTS.split(',')
 const deadline = Date.now() + 60_000
 
@@ -13,7 +13,7 @@ async function check(host) {
   for (;;) {
     try {
       const { status } = await get(host, '/health/ready')
-      if (status !== 'ok') throw new Error(`/health/ready says ${status}`)
+      if (status !== 'ok') throw new Error(`/health/ready answered ${status}`)
       const { paths } = await get(host, '/openapi.json')
       return `${Object.keys(paths).length} paths`
     } catch (error) {

@@ -1,4 +1,4 @@
-// The load test: one user with twenty todos, listed over and over through the cluster's own ingress, from zero if it sleeps.
+// The load test of `helm test`: lists the twenty todos of one user repeatedly through the cluster-local gateway, after a cold start if at zero.
 const CONNECTIONS = Number(process.env.CONNECTIONS)
 const SECONDS = Number(process.env.SECONDS)
 const api = (name) => `http://${process.env.HOSTS.split(',').find((host) => host.startsWith(`${name}.`))}/api/v1`

@@ -1,4 +1,4 @@
-{{/* What every function reads from its environment and is no secret. */}}
+{{/* The environment variables of all functions that are not secret. */}}
 {{- define "todo.config" -}}
 {{- $ingress := eq .Values.ingress.type "none" | ternary "" (printf "https://%s" .Values.ingress.host) -}}
 CORS_ORIGINS: {{ join "," .Values.corsOrigins | quote }}
@@ -13,7 +13,7 @@ BETTER_AUTH_AUDIENCE: {{ .audience | quote }}
 {{- end }}
 {{- end }}
 
-{{/* A change of any of this starts new revisions: pods read it when they start, and never again. Holds secrets: only its checksum may be seen. */}}
+{{/* Any change here starts new revisions, because pods read it only when they start. It contains secrets: publish only its checksum. */}}
 {{- define "todo.configuration" -}}
 {{- include "todo.config" . }}
 {{ toJson (list .Values.auth .Values.openai .Values.database.mode .Values.database.external .Values.rollout) }}

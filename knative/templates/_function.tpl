@@ -1,7 +1,7 @@
 {{/*
-One function's Knative Service: its file in services/, with what values say in its place. Takes root and name, returns YAML.
-With default values it is the file, but for labels, the image's name, a service account, the configuration's checksum and the CA of the
-embedded database.
+One function's Knative Service: its file in services/, merged with values. Takes root and name, returns YAML.
+With default values it equals the file, except for labels, the image's name, a service account, the configuration's checksum and the CA of
+the embedded database.
 */}}
 {{- define "todo.function" -}}
 {{- $root := .root }}
@@ -29,7 +29,7 @@ embedded database.
 {{- toYaml $service }}
 {{- end }}
 
-{{/* Variables that values know by another name. */}}
+{{/* Environment variables that have a value of their own in values.yaml. */}}
 {{- define "todo.ownEnv" -}}
 {{- if eq .name "chat" }}
   {{- with .root.Values.openai.baseUrl }}
@@ -45,7 +45,7 @@ TRUSTED_PROXIES: {{ . | quote }}
 {{- end }}
 {{- end }}
 
-{{/* The file's variables without those that values set anew, then these. */}}
+{{/* The file's variables that values do not override, then the overrides. */}}
 {{- define "todo.env" -}}
 {{- $extra := .extra }}
 {{- range .env }}
@@ -58,7 +58,7 @@ TRUSTED_PROXIES: {{ . | quote }}
 {{- end }}
 {{- end }}
 
-{{/* Annotations for `scale`; an empty one is one to leave out. The HPA scales by CPU or memory, and neither to zero nor by a window. */}}
+{{/* Annotations for `scale`; an empty one is removed. The HPA scales by CPU or memory, never to zero, and has no window. */}}
 {{- define "todo.scale" -}}
 {{- $prefix := "autoscaling.knative.dev/" }}
 {{- $names := dict "min" "min-scale" "max" "max-scale" "target" "target" "metric" "metric" "window" "window" "activation" "activation-scale" "retention" "scale-to-zero-pod-retention-period" "scaleDownDelay" "scale-down-delay" "burst" "target-burst-capacity" "utilization" "target-utilization-percentage" }}
@@ -76,7 +76,7 @@ TRUSTED_PROXIES: {{ . | quote }}
 {{- toYaml $annotations }}
 {{- end }}
 
-{{/* Knative refuses an activation-scale outside of min and max: where it has no meaning, it goes. */}}
+{{/* Removes an activation-scale outside of min and max, which Knative would refuse. */}}
 {{- define "todo.fitActivation" -}}
 {{- $key := "autoscaling.knative.dev/activation-scale" }}
 {{- with index . $key | int }}
@@ -86,7 +86,7 @@ TRUSTED_PROXIES: {{ . | quote }}
 {{- end }}
 {{- end }}
 
-{{/* Pods of a revision on different nodes where there is room. Needs kubernetes.podspec-topologyspreadconstraints in config-features. */}}
+{{/* Prefers different nodes for the pods of a revision. Needs kubernetes.podspec-topologyspreadconstraints in config-features. */}}
 {{- define "todo.spread" -}}
 - maxSkew: 1
   topologyKey: kubernetes.io/hostname

@@ -1,4 +1,4 @@
-{{/* What is written down more than once. Names are fixed: one release a namespace. */}}
+{{/* Shared helpers. Object names are fixed: one release a namespace. */}}
 
 {{- define "todo.labels" -}}
 app.kubernetes.io/part-of: todo-backend
@@ -8,14 +8,14 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
-{{/* The functions: one file in services/ each. A JSON object with a list, as templates return text only. */}}
+{{/* The functions: one file each in services/. A JSON object with a list, because templates return only text. */}}
 {{- define "todo.names" -}}
 {{- $names := list }}
 {{- range $path, $_ := .Files.Glob "services/*.yaml" }}{{ $names = append $names (base $path | trimSuffix ".yaml") }}{{ end }}
 {{- dict "names" $names | toJson }}
 {{- end }}
 
-{{/* An image. Takes root and the function's name; a digest counts before a tag. */}}
+{{/* An image reference. Takes root and the function's name. A digest takes precedence over a tag. */}}
 {{- define "todo.image" -}}
 {{- $own := index .root.Values.functions .name | default dict }}
 {{- $image := .root.Values.image }}
@@ -29,22 +29,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* The Secret with the ca.crt of the database's own CA; empty when the database has none: a volume costs each start up to 0.1 s. */}}
+{{/* The Secret with the ca.crt of the database's private CA. Empty if it has none, because a volume costs each start up to 0.1 s. */}}
 {{- define "todo.databaseCa" -}}
 {{- if or (eq .Values.database.mode "embedded") .Values.database.external.ca }}todo-database-ca{{ else }}{{ .Values.database.external.caSecret }}{{ end }}
 {{- end }}
 
-{{/* A value as text. Helm reads numbers as floating ones, and would write 25000000 as 2.5e+07. */}}
+{{/* A value as text. Helm reads numbers as floats and would print 25000000 as 2.5e+07. */}}
 {{- define "todo.text" -}}
 {{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end }}
 {{- end }}
 
-{{/* The address of a function inside of the cluster. Takes root and name. */}}
+{{/* The host name of a function inside the cluster. Takes root and name. */}}
 {{- define "todo.host" -}}
 {{ .name }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.clusterDomain }}
 {{- end }}
 
-{{/* Pods of our own beside the functions: the Pod Security Standard "restricted". Takes the user's id. */}}
+{{/* For our pods that are not functions: the Pod Security Standard "restricted". Takes the user's id. */}}
 {{- define "todo.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: {{ . }}

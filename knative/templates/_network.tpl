@@ -1,4 +1,4 @@
-{{/* Selects our pods with one of these names; all of them when none is given. */}}
+{{/* Selects our pods with one of these names; all our pods if the list is empty. */}}
 {{- define "todo.pods" -}}
 matchLabels:
   app.kubernetes.io/part-of: todo-backend
@@ -24,7 +24,7 @@ matchExpressions:
 {{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (eq $url.scheme "http" | ternary "80" "443") }}
 {{- end }}
 
-{{/* The Service of Knative's inner gateway, which knows functions by their names in the cluster: Kourier's, or net-istio's where Istio is. */}}
+{{/* The Service of Knative's cluster-local gateway, which routes by the functions' names in the cluster: Kourier's, or net-istio's with Istio. */}}
 {{- define "todo.knativeGateway" -}}
 {{- $istio := eq .Values.ingress.type "istio" }}
 {{- with .Values.ingress.knativeGateway -}}

@@ -1,4 +1,4 @@
-// The chart as Helm renders it, in every variant that it documents.
+// Renders the chart with Helm, in every variant that values.yaml documents.
 
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
@@ -7,7 +7,7 @@ import { Manifest } from './models.ts'
 
 const CHART = path.join(import.meta.dirname, '..')
 
-/** How the chart may be installed: the arguments to Helm. */
+/** Variants of an installation: the arguments for Helm. */
 export const VARIANTS: Record<string, string[]> = {
   'its own values': [],
   'values for a laptop': [`--values=${CHART}/values-local.yaml`],
@@ -17,13 +17,13 @@ export const VARIANTS: Record<string, string[]> = {
     '--set=database.external.url=postgresql://todo@pooler.example.com/todo?sslmode=verify-full',
     '--set=database.external.directUrl=postgresql://todo@db.example.com/todo?sslmode=verify-full',
   ],
-  'Secrets that are there already': [
+  'existing Secrets': [
     '--set=database.mode=external',
     '--set=database.external.caSecret=their-ca',
     '--set=auth.create=false',
     '--set=openai.enabled=true',
   ],
-  'a digest, a registry, more of everything': [
+  'a digest, a registry, larger limits': [
     '--set=image.registry=registry.example.com/todo',
     `--set=functions.todos.digest=sha256:${'0'.repeat(64)}`,
     '--set=functions.todos.scale.max=5',
@@ -33,7 +33,7 @@ export const VARIANTS: Record<string, string[]> = {
     '--set=functions.chat.extraEnv.CHAT_TOKENS_PER_DAY=1000',
     '--set=image.pullSecrets={registry}',
   ],
-  'everything beside the functions': [
+  'every optional part': [
     '--set=domain.name=todo.example.com',
     '--set=domain.claim=true',
     '--set=domain.tlsSecret=todo-tls',
@@ -48,16 +48,16 @@ export const VARIANTS: Record<string, string[]> = {
     '--set=loadTest.enabled=true',
     '--set=quota.enabled=true',
   ],
-  'none of it': ['--set=networkPolicies.enabled=false', '--set=serviceAccounts.create=false'],
+  'no optional part': ['--set=networkPolicies.enabled=false', '--set=serviceAccounts.create=false'],
   'the HPA': ['--set=functions.todos.scale.class=hpa', '--set=functions.todos.scale.metric=cpu', '--set=functions.todos.scale.target=80'],
 }
 
-/** Whether this Helm runs. */
+/** Whether this Helm can be run. */
 export function helmRuns(helm: string): boolean {
   return spawnSync(helm, ['version', '--short']).status === 0
 }
 
-/** What the chart makes of these arguments. @throws with Helm's own words when it refuses them */
+/** The manifests that the chart renders with these arguments. @throws Error with Helm's message when it refuses them */
 export function render(helm: string, args: string[]): Manifest[] {
   const { status, stdout, stderr } = spawnSync(helm, ['template', 'todo', CHART, ...args], { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr || `${helm} cannot be run`)
@@ -66,7 +66,7 @@ export function render(helm: string, args: string[]): Manifest[] {
     .flatMap((document) => (document.contents ? [Manifest.parse(document.toJS())] : []))
 }
 
-/** What `helm lint --strict` has against the chart with these arguments; empty when nothing. */
+/** The problems that `helm lint --strict` finds with these arguments; empty if there are none. */
 export function lintChart(helm: string, args: string[]): string[] {
   const { status, stdout, stderr } = spawnSync(helm, ['lint', '--strict', CHART, ...args], { encoding: 'utf8' })
   return status === 0 ? [] : [`${stdout}${stderr}`]

@@ -1,5 +1,5 @@
-// `npm run check:manifests -- [--crds <folder>]`: every check of the files and of the chart, with a cluster's own definitions where a folder
-// has them. Helm is the one in HELM, or on the PATH.
+// `npm run check:manifests -- [--crds <folder>]`: checks the service files and the chart, also against a cluster's CRDs if a folder has them.
+// Uses the Helm in HELM or on the PATH.
 import { parseArgs } from 'node:util'
 import { helmRuns, lintChart, VARIANTS } from './chart.ts'
 import { readDefinitions } from './crds.ts'
@@ -19,10 +19,10 @@ const check = async (what: string, problems: () => Promise<string[]>) => {
 }
 
 await check('the files that kn applies', () => plainProblems(definitions))
-if (!definitions) say("SKIPPED: a cluster's own definitions (CRDs): no folder was given")
+if (!definitions) say('SKIPPED: validation by CRDs: --crds was not given')
 if (helmRuns(helm)) {
   for (const [name, args] of Object.entries(VARIANTS)) {
     await check(`the chart with ${name}`, async () => [...lintChart(helm, args), ...(await chartProblems(helm, args, definitions))])
   }
-} else say('SKIPPED: the chart: there is no helm on the PATH, or in HELM')
+} else say('SKIPPED: the chart: found no helm on the PATH or in HELM')
 process.exitCode = found.length === 0 ? 0 : 1

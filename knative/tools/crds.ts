@@ -1,4 +1,4 @@
-// A cluster's own definitions (CRDs), with unknown fields refused: the API server would prune them, and say nothing.
+// Validates manifests against a cluster's CRDs and refuses unknown fields, which the API server would silently prune.
 import fs from 'node:fs'
 import path from 'node:path'
 import { Ajv } from 'ajv'
@@ -6,7 +6,7 @@ import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import type { Manifest } from './models.ts'
 
-/** What definitions have against a manifest: one line each, with the path; undefined when they do not define its kind. */
+/** The problems of a manifest, one line each with the path; undefined if no CRD defines its kind. */
 export type Definitions = (manifest: Manifest) => string[] | undefined
 
 type Schema = { [key: string]: unknown }
@@ -20,7 +20,7 @@ const CustomResourceDefinition = z.object({
   }),
 })
 
-/** Reads every CustomResourceDefinition in a folder of YAML files. @throws when there is none */
+/** Reads every CustomResourceDefinition in a folder of YAML files. @throws Error when it has none */
 export function readDefinitions(folder: string): Definitions {
   const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true })
   const files = fs.readdirSync(folder).filter((file) => /\.ya?ml$/.test(file))
@@ -38,16 +38,16 @@ export function readDefinitions(folder: string): Definitions {
     validate(manifest)
     return (validate.errors ?? []).map(({ instancePath, message = '', params }) => {
       const field = 'additionalProperty' in params ? `/${params.additionalProperty}` : ''
-      return `${instancePath}${field} ${field ? 'is no field of its type' : message}`
+      return `${instancePath}${field} ${field ? 'is not a field of its type' : message}`
     })
   }
 }
 
-/** Every kind has these, whether its definition says so or not. */
+/** Fields of every kind, which a CRD need not list. */
 const EVERY_KIND = { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { type: 'object' } }
 const ofKind = (schema: Schema): Schema => ({ ...schema, properties: { ...EVERY_KIND, ...Schema.safeParse(schema.properties).data } })
 
-/** A schema that refuses what it does not list, wherever it lists something and does not say otherwise. */
+/** The same schema with unknown properties refused, except where it lists none or preserves unknown fields. */
 function closed(schema: Schema): Schema {
   const { properties, items, additionalProperties, ...rest } = schema
   const listed = Schema.safeParse(properties).data

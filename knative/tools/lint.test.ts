@@ -1,17 +1,17 @@
-// Every rule of the linter, proved by a manifest that breaks it and nothing else.
+// Proves every rule of the linter with a manifest that breaks only this rule.
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { describeFinding, lintManifest, lintService } from './lint.ts'
-import { broken, SOUND } from './testing.ts'
+import { broken, VALID } from './testing.ts'
 
 const lint = (text: string, file = 'sound.yaml') => lintService(file, text).map(({ path, rule }) => `${rule} ${path}`)
 const TEMPLATE = 'spec.template.metadata.annotations'
 const SPEC = 'spec.template.spec'
 const CONTAINER = `${SPEC}.containers.0`
 
-/** What is broken: a piece of the manifest, what stands there instead, and the one finding. */
+/** A piece of the valid manifest, its replacement, and the one finding that this causes. */
 type Case = [piece: string, replacement: string, finding: string]
 
 const under = (line: string, ...more: string[]): [string, string] => [line, [line, ...more].join('\n')]
@@ -162,15 +162,18 @@ const CONTAINERS: Case[] = [
 ]
 
 describe('the linter', () => {
-  it('finds nothing in a sound manifest', () => {
-    expect(lint(SOUND)).toEqual([])
+  it('finds no problem in a valid manifest', () => {
+    expect(lint(VALID)).toEqual([])
   })
 
-  it.each([...DOCUMENT, ...ANNOTATIONS, ...POD, ...CONTAINERS])('where %j is %j finds %s', (piece, replacement, finding) => {
-    expect(lint(broken(piece, replacement))).toEqual([finding])
-  })
+  it.each([...DOCUMENT, ...ANNOTATIONS, ...POD, ...CONTAINERS])(
+    'finds the problem of a manifest in which %j is replaced by %j: %s',
+    (piece, replacement, finding) => {
+      expect(lint(broken(piece, replacement))).toEqual([finding])
+    },
+  )
 
-  it('knows every field there may be, at every depth', () => {
+  it('refuses an unknown field at every depth', () => {
     const everyFinding = (value: unknown, at: string[] = []): string[] => {
       if (typeof value !== 'object' || value === null || /annotations|labels/.test(at.at(-1) ?? '')) return []
       const inner = Object.entries(value).flatMap(([key, child]) => everyFinding(child, [...at, key]))
@@ -181,19 +184,19 @@ describe('the linter', () => {
       expect(found).toEqual([`not-allowed ${[...at, 'bogus'].join('.')}`])
       return [...inner, ...found]
     }
-    const manifest = parse(SOUND)
+    const manifest = parse(VALID)
     expect(everyFinding(manifest).length).toBeGreaterThan(20)
   })
 
-  it('wants one document a file, in sound YAML, without a key twice', () => {
-    expect(lint(`${SOUND}---\n${SOUND}`)).toEqual(['one-document '])
+  it('refuses a file with several documents, invalid YAML or a duplicate key', () => {
+    expect(lint(`${VALID}---\n${VALID}`)).toEqual(['one-document '])
     expect(lint('')).toEqual(['one-document '])
-    expect(lint(`${SOUND}kind: Service\n`)).toEqual(['yaml '])
+    expect(lint(`${VALID}kind: Service\n`)).toEqual(['yaml '])
     expect(lint('a: [')).toEqual(['yaml '])
   })
 
-  it('wants long-lived sockets to end by themselves before the platform cuts them', () => {
-    const mcp = SOUND.replaceAll('sound', 'mcp')
+  it('refuses timeouts of mcp that close a socket before MCP_MAX_CONNECTION_SECONDS', () => {
+    const mcp = VALID.replaceAll('sound', 'mcp')
     const seconds = (value: number) =>
       mcp.replace('env:\n', `env:\n            - { name: MCP_MAX_CONNECTION_SECONDS, value: "${value}" }\n`)
     expect(lint(mcp, 'mcp.yaml')).toEqual([])
@@ -208,29 +211,29 @@ describe('the linter', () => {
     ])
   })
 
-  it('takes a function that mounts nothing', () => {
-    const [containers] = SOUND.split('          volumeMounts:')
+  it('accepts a function without volumes', () => {
+    const [containers] = VALID.split('          volumeMounts:')
     expect(lint(containers ?? '')).toEqual([])
   })
 
-  it('says why a startup probe must not be there', () => {
+  it('explains why a startup probe is not allowed', () => {
     const [finding] = lintService(
       'sound.yaml',
       broken('          livenessProbe:\n', '          startupProbe: {}\n          livenessProbe:\n'),
     )
-    expect(finding?.message).toContain('Serving waits for the kubelet, which looks once a second')
+    expect(finding?.message).toContain('Serving waits for the kubelet, which probes once a second')
   })
 
-  it('says what is wrong in one line', () => {
+  it('describes a finding in one line', () => {
     const [finding] = lintService('services/sound.yaml', broken('    spec:\n', '    spec:\n      initContainers: []\n'))
     expect(finding && describeFinding(finding)).toBe(
-      'services/sound.yaml: spec.template.spec.initContainers must not be there: Knative refuses them: migrations are a Job (not-allowed)',
+      'services/sound.yaml: spec.template.spec.initContainers is not allowed: Knative refuses them: migrations are a Job (not-allowed)',
     )
   })
 })
 
 describe('services/', () => {
-  it('is sound, file by file', () => {
+  it('has no problem in any file', () => {
     const folder = path.join(import.meta.dirname, '..', 'services')
     const files = fs.existsSync(folder) ? fs.readdirSync(folder) : []
     const findings = files.flatMap((file) => lintService(file, fs.readFileSync(path.join(folder, file), 'utf8')))

@@ -1,4 +1,4 @@
-// The linter of services/*.yaml. It knows what the cluster would refuse, and what it would silently take and not do as meant.
+// The linter of services/*.yaml. It finds settings that the cluster would refuse, and settings that it would accept and ignore.
 import fs from 'node:fs'
 import path from 'node:path'
 import { parseAllDocuments } from 'yaml'
@@ -12,15 +12,15 @@ type Problem = Omit<Finding, 'file'>
 type Template = KnativeService['spec']['template']
 type Container = Template['spec']['containers'][0]
 
-/** What the runtime reads by itself, beside the variables of shared/runtime/env.ts. */
+/** Variables that Node, OpenTelemetry or libc read, beside the variables of shared/runtime/env.ts. */
 const RUNTIME = /^(NODE_[A-Z_]+|OTEL_[A-Z_]+|UV_THREADPOOL_SIZE|MALLOC_ARENA_MAX)$/
 const VISIBILITY = 'networking.knative.dev/visibility'
 const SPEC = 'spec.template.spec'
 
-/** What is wrong with one file of services/, given its path and its text; empty when all is well. */
+/** The problems of one file of services/, given its path and its text; empty if there are none. */
 export function lintService(file: string, text: string): Finding[] {
   const found = (problems: Problem[]) => problems.map((problem) => ({ file, ...problem }))
-  // As Kubernetes reads it: YAML 1.1, in which an unquoted `on` is true.
+  // Kubernetes reads YAML 1.1, in which an unquoted `on` is true.
   const documents = [parseAllDocuments(text, { version: '1.1' })].flat()
   const [document] = documents
   if (!document || documents.length !== 1) {
@@ -31,7 +31,7 @@ export function lintService(file: string, text: string): Finding[] {
   return found(lintManifest(document.toJS(), path.basename(file, '.yaml')))
 }
 
-/** What is wrong with a Knative Service, as the file has it or as the chart renders it, that should have this name. */
+/** The problems of a Knative Service from a file or from the chart; `name` is the expected name. */
 export function lintManifest(manifest: unknown, name: string): Problem[] {
   const parsed = KnativeService.safeParse(manifest)
   if (!parsed.success) return deepest(parsed.error.issues.flatMap(issueProblems))
@@ -47,7 +47,7 @@ export function lintManifest(manifest: unknown, name: string): Problem[] {
   ]
 }
 
-/** What is wrong with knative/services under this root: with each file, and with the folder beside functions/. */
+/** The problems of knative/services under this root: of each file, and where files and functions/ do not match. */
 export function lintServices(root: string): Finding[] {
   const folder = path.join(root, 'knative', 'services')
   const files = fs.readdirSync(folder)
@@ -55,8 +55,8 @@ export function lintServices(root: string): Finding[] {
   const missing = apps.map((name) => `${name}.yaml`).filter((file) => !files.includes(file))
   const orphans = files.filter((file) => !apps.includes(path.basename(file, '.yaml')))
   return [
-    ...missing.map((file) => ({ file, path: '', rule: 'deployable', message: 'is missing: there is such an app' })),
-    ...orphans.map((file) => ({ file, path: '', rule: 'deployable', message: 'is the file of no app' })),
+    ...missing.map((file) => ({ file, path: '', rule: 'deployable', message: 'is missing: functions/ has this app' })),
+    ...orphans.map((file) => ({ file, path: '', rule: 'deployable', message: 'has no app in functions/' })),
     ...files.flatMap((file) => lintService(file, fs.readFileSync(path.join(folder, file), 'utf8'))),
   ]
 }
@@ -72,11 +72,11 @@ function issueProblems(issue: z.core.$ZodIssue): Problem[] {
   return issue.keys.map((key) => {
     const path = [...at, key].join('.')
     const why = Object.entries(ABSENT).find(([end]) => path.endsWith(`.${end}`))?.[1]
-    return { path, rule: 'not-allowed', message: `must not be there${why ? `: ${why}` : ''}` }
+    return { path, rule: 'not-allowed', message: `is not allowed${why ? `: ${why}` : ''}` }
   })
 }
 
-/** Without those that another one, further down, explains. */
+/** Drops problems of a field that has a more specific problem below it. */
 function deepest(problems: Problem[]): Problem[] {
   return problems.filter(({ path }) => !problems.some((other) => other.path.startsWith(`${path}.`)))
 }
@@ -99,12 +99,12 @@ function metadataProblems({ metadata, spec: { template } }: KnativeService): Pro
     ...when(template.metadata.labels?.[VISIBILITY] !== undefined, {
       path: `spec.template.metadata.labels.${VISIBILITY}`,
       rule: 'visibility',
-      message: 'belongs on the Service: on the template it changes nothing',
+      message: 'belongs on the Service: it has no effect on the template',
     }),
   ]
 }
 
-/** Each of the three limits cuts an answer and a WebSocket alike. */
+/** Each of the three timeouts ends a response and a WebSocket alike. */
 function timeoutProblems(name: string, spec: Template['spec'], container: Container): Problem[] {
   const { timeoutSeconds: limit, responseStartTimeoutSeconds: start, idleTimeoutSeconds: idle } = spec
   const connection = container.env?.find(({ name }) => name === 'MCP_MAX_CONNECTION_SECONDS')?.value
@@ -115,15 +115,18 @@ function timeoutProblems(name: string, spec: Template['spec'], container: Contai
     ...when((idle ?? 0) > limit, problem('idleTimeoutSeconds', 'is more than timeoutSeconds')),
     ...when(
       start === undefined && limit > PLATFORM.responseStart,
-      problem('responseStartTimeoutSeconds', `must be there: otherwise ${PLATFORM.responseStart} s cut before timeoutSeconds do`),
+      problem(
+        'responseStartTimeoutSeconds',
+        `is required: its default of ${PLATFORM.responseStart} s would end a request before timeoutSeconds`,
+      ),
     ),
-    ...when(name === 'mcp' && idle !== undefined, problem('idleTimeoutSeconds', 'cuts a WebSocket in which nobody speaks')),
-    ...when(name === 'mcp' && age > limit, problem('timeoutSeconds', `cuts a WebSocket before MCP_MAX_CONNECTION_SECONDS (${age}) do`)),
-    ...when(name === 'mcp' && (start ?? 0) < limit, problem('responseStartTimeoutSeconds', 'cuts a WebSocket before timeoutSeconds do')),
+    ...when(name === 'mcp' && idle !== undefined, problem('idleTimeoutSeconds', 'closes an idle WebSocket')),
+    ...when(name === 'mcp' && age > limit, problem('timeoutSeconds', `closes a WebSocket before MCP_MAX_CONNECTION_SECONDS (${age})`)),
+    ...when(name === 'mcp' && (start ?? 0) < limit, problem('responseStartTimeoutSeconds', 'closes a WebSocket before timeoutSeconds')),
   ]
 }
 
-/** Knative writes the container's port into a probe without one. */
+/** Knative fills in the container's port in a probe without a port. */
 function probeProblems({ ports: [{ containerPort }], livenessProbe, readinessProbe }: Container): Problem[] {
   return Object.entries({ livenessProbe, readinessProbe }).flatMap(([name, { httpGet }]) =>
     when(httpGet.port !== undefined && httpGet.port !== containerPort, {
@@ -145,7 +148,7 @@ function volumeProblems({ volumes }: Template['spec'], { volumeMounts }: Contain
     ...defined.filter((name) => !mounted.includes(name)).map((name) => problem('volumes', `has ${name}, which nothing mounts`)),
     ...mounted
       .filter((name) => !defined.includes(name))
-      .map((name) => problem('containers.0.volumeMounts', `has ${name}, which is no volume`)),
+      .map((name) => problem('containers.0.volumeMounts', `has ${name}, which is not a volume`)),
   ]
 }
 
@@ -153,7 +156,7 @@ function variableProblems({ env = [] }: Container): Problem[] {
   const at = `${SPEC}.containers.0.env`
   const problem = (name: string, message: string) => ({ path: `${at}.${name}`, rule: 'variables', message })
   return [
-    ...repeated(env.map(({ name }) => name)).map((name) => problem(name, 'is there twice')),
+    ...repeated(env.map(({ name }) => name)).map((name) => problem(name, 'is set twice')),
     ...env.flatMap(({ name, value }) => {
       const message = variableProblem(name, value)
       return message === undefined ? [] : [problem(name, message)]
@@ -161,12 +164,12 @@ function variableProblems({ env = [] }: Container): Problem[] {
   ]
 }
 
-/** What is wrong with a variable of a function's environment; with its name alone where the value comes from elsewhere. */
+/** The problem of an environment variable of a function. Without a value (it comes from a Secret or ConfigMap) only its name is checked. */
 export function variableProblem(name: string, value?: string): string | undefined {
   if (RUNTIME.test(name)) return undefined
   const known = Object.entries(variables).find(([known]) => known === name)?.[1]
-  if (!known) return 'is no variable of shared/runtime/env.ts'
-  // As readEnv does: an empty one counts as not set.
+  if (!known) return 'is not a variable of shared/runtime/env.ts'
+  // Like readEnv, treat an empty value as unset.
   return value ? known.schema.safeParse(value).error?.issues[0]?.message : undefined
 }
 

@@ -1,4 +1,4 @@
-// The files and the chart as they are, and each check proved by something that breaks it.
+// Checks the service files and the rendered chart, and proves each check with a manifest that breaks it.
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -16,76 +16,81 @@ import { promqlProblem } from './promql.ts'
 import { missingReferences } from './references.ts'
 import { KnativeService } from './service.ts'
 import { serviceFiles } from './services.ts'
-import { broken, SOUND } from './testing.ts'
+import { broken, VALID } from './testing.ts'
 import { chartProblems, isFunction, manifestProblems, plainProblems, plainServices } from './verify.ts'
 
 const helm = process.env.HELM || 'helm'
 const hasHelm = helmRuns(helm)
-if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered, because there is no helm on the PATH (or in HELM)\n')
+if (!hasHelm) process.stderr.write('SKIPPED: the chart is not rendered: found no helm on the PATH or in HELM\n')
 
 const SERVICES = path.join(import.meta.dirname, '..', 'services')
 const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, '..', file), 'utf8')
 const manifest = (text: string) => Manifest.parse(parse(text))
 
-/** What Knative requests for its queue-proxy in each pod, and Kubernetes and Knative together on a node of their own, in thousandths of a core. */
+/** CPU requests in millicores: of the queue-proxy in each pod, and of Kubernetes and Knative themselves on one node. */
 const QUEUE_PROXY = 25
 const PLATFORM_REQUESTS = 1_000
 const millicores = (quantity: string | number) =>
   String(quantity).endsWith('m') ? Number.parseFloat(String(quantity)) : Number(quantity) * 1000
 
-/** The paths of everything in a value that has nothing in it. */
+/** The paths of all scalar values in a value. */
 function leaves(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return ['']
   return Object.entries(value).flatMap(([key, child]) => leaves(child).map((leaf) => `/${key.replaceAll('/', '~')}${leaf}`))
 }
 
-describe("Kubernetes' types", () => {
-  it('find nothing in a sound manifest', async () => {
-    expect(await modelProblems(manifest(SOUND))).toEqual([])
+describe("validation by Kubernetes' types", () => {
+  it('finds no problem in a valid manifest', async () => {
+    expect(await modelProblems(manifest(VALID))).toEqual([])
   })
 
   it.each([
-    ['timeoutSeconds: 600\n      resp', 'timeoutSecond: 600\n      resp', '/spec/template/spec/timeoutSecond is no field of its type'],
+    ['timeoutSeconds: 600\n      resp', 'timeoutSecond: 600\n      resp', '/spec/template/spec/timeoutSecond is not a field of its type'],
     ['containerConcurrency: 80', 'containerConcurrency: many', '/spec/template/spec/containerConcurrency must be integer'],
-    ['  labels:', '  labells:', '/metadata/labells is no field of its type'],
-    ['value: "4"', 'valu: "4"', '/spec/template/spec/containers/0/env/0/valu is no field of its type'],
-    ['emptyDir:', 'emptyDirs:', '/spec/template/spec/volumes/0/emptyDirs is no field of its type'],
-    ['sizeLimit: 16Mi', 'sizeLimits: 16Mi', '/spec/template/spec/volumes/0/emptyDir/sizeLimits is no field of its type'],
-    ['kind: Service', 'kind: Servis', 'there is no Servis in serving.knative.dev/v1'],
-    ['serving.knative.dev/v1\n', 'serving.knative.dev/v2\n', 'there is no Service in serving.knative.dev/v2'],
-  ])('where %j is %j find %s', async (piece, replacement, problem) => {
+    ['  labels:', '  labells:', '/metadata/labells is not a field of its type'],
+    ['value: "4"', 'valu: "4"', '/spec/template/spec/containers/0/env/0/valu is not a field of its type'],
+    ['emptyDir:', 'emptyDirs:', '/spec/template/spec/volumes/0/emptyDirs is not a field of its type'],
+    ['sizeLimit: 16Mi', 'sizeLimits: 16Mi', '/spec/template/spec/volumes/0/emptyDir/sizeLimits is not a field of its type'],
+    ['kind: Service', 'kind: Servis', 'serving.knative.dev/v1 has no kind Servis'],
+    ['serving.knative.dev/v1\n', 'serving.knative.dev/v2\n', 'serving.knative.dev/v2 has no kind Service'],
+  ])('reports a manifest in which %j is replaced by %j: %s', async (piece, replacement, problem) => {
     expect(await modelProblems(manifest(broken(piece, replacement)))).toEqual([problem])
   })
 
   it.each([
-    ['v1', 'ConfigMap', { datas: {} }, ['/datas is no field of its type']],
+    ['v1', 'ConfigMap', { datas: {} }, ['/datas is not a field of its type']],
     ['v1', 'ConfigMap', { data: { any: 'key' }, metadata: { name: 'a', annotations: { any: 'key' } } }, []],
     [
       'batch/v1',
       'Job',
       { spec: { template: { spec: { containers: [], restartPolicie: 'Never' } } } },
-      ['/spec/template/spec/restartPolicie is no field of its type'],
+      ['/spec/template/spec/restartPolicie is not a field of its type'],
     ],
-    ['networking.k8s.io/v1', 'NetworkPolicy', { spec: { podSelector: {}, ingres: [] } }, ['/spec/ingres is no field of its type']],
-    ['sources.knative.dev/v1', 'PingSource', { spec: { sink: {}, shedule: '* * * * *' } }, ['/spec/shedule is no field of its type']],
-    ['gateway.networking.k8s.io/v1', 'HTTPRoute', { spec: { rules: [{ matchs: [] }] } }, ['/spec/rules/0/matchs is no field of its type']],
-    ['networking.istio.io/v1', 'VirtualService', { spec: { hosts: ['a'], htttp: [] } }, ['/spec/htttp is no field of its type']],
+    ['networking.k8s.io/v1', 'NetworkPolicy', { spec: { podSelector: {}, ingres: [] } }, ['/spec/ingres is not a field of its type']],
+    ['sources.knative.dev/v1', 'PingSource', { spec: { sink: {}, shedule: '* * * * *' } }, ['/spec/shedule is not a field of its type']],
+    [
+      'gateway.networking.k8s.io/v1',
+      'HTTPRoute',
+      { spec: { rules: [{ matchs: [] }] } },
+      ['/spec/rules/0/matchs is not a field of its type'],
+    ],
+    ['networking.istio.io/v1', 'VirtualService', { spec: { hosts: ['a'], htttp: [] } }, ['/spec/htttp is not a field of its type']],
     [
       'monitoring.coreos.com/v1',
       'PodMonitor',
       { spec: { selector: {}, podMetricsEndpoint: [] } },
-      ['/spec/podMetricsEndpoint is no field of its type'],
+      ['/spec/podMetricsEndpoint is not a field of its type'],
     ],
-  ])('of %s %s know their fields: %j', async (apiVersion, kind, fields, problems) => {
+  ])('knows the fields of %s %s: %j', async (apiVersion, kind, fields, problems) => {
     expect(await modelProblems(Manifest.parse({ metadata: { name: 'a' }, apiVersion, kind, ...fields }))).toEqual(problems)
   })
 })
 
-describe("a cluster's definitions", () => {
+describe("validation by a cluster's CRDs", () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'todo-definitions-'))
   afterAll(() => fs.rmSync(folder, { recursive: true }))
 
-  it('refuse fields they do not list, but where they say they keep them', () => {
+  it('refuses fields that a CRD does not list, except where it preserves unknown fields', () => {
     const schema = {
       type: 'object',
       properties: {
@@ -106,14 +111,14 @@ describe("a cluster's definitions", () => {
       readDefinitions(folder)(Manifest.parse({ apiVersion: 'example.com/v1', kind, metadata: { name: 'a', any: 1 }, spec }))
     expect(problems({ names: { any: 'key' }, items: [{ size: 1 }], free: { any: 1 } })).toEqual([])
     expect(problems({ names: { any: 1 }, items: [{ siz: 1 }], more: 1 })).toEqual([
-      '/spec/more is no field of its type',
+      '/spec/more is not a field of its type',
       '/spec/names/any must be string',
-      '/spec/items/0/siz is no field of its type',
+      '/spec/items/0/siz is not a field of its type',
     ])
     expect(problems({}, 'Other')).toBeUndefined()
   })
 
-  it('have to be there', () => {
+  it('fails when the folder has no CRD', () => {
     expect(() => readDefinitions(import.meta.dirname)).toThrow('there is no CustomResourceDefinition')
   })
 })
@@ -121,11 +126,11 @@ describe("a cluster's definitions", () => {
 describe('manifests that are applied together', () => {
   const source = (kind: string, name: string, fields: object) => Manifest.parse({ apiVersion: 'v1', kind, metadata: { name }, ...fields })
 
-  it('give functions only variables they know', async () => {
+  it('reports variables in ConfigMaps and Secrets that functions do not know', async () => {
     const secret = source('Secret', 'todo-database', { data: { DATABASE_URL: btoa('postgresql://a/b'), DATABASE_UR: '' } })
     const other = source('Secret', 'other', { data: { anything: '' } })
-    expect(await manifestProblems([manifest(SOUND), secret, other])).toEqual([
-      'Secret todo-database: DATABASE_UR is no variable of shared/runtime/env.ts',
+    expect(await manifestProblems([manifest(VALID), secret, other])).toEqual([
+      'Secret todo-database: DATABASE_UR is not a variable of shared/runtime/env.ts',
     ])
 
     const configured = manifest(broken('secretRef:\n                name: todo-database', 'configMapRef:\n                name: config'))
@@ -144,17 +149,17 @@ describe('manifests that are applied together', () => {
       ['Secret a'],
     ],
     [{ serviceAccountName: 'a' }, ['ServiceAccount a']],
-  ])('miss what they name and do not bring: %j', (spec, missing) => {
+  ])('reports references to objects that do not exist: %j', (spec, missing) => {
     expect(missingReferences([source('Pod', 'pod', { spec }), source('ConfigMap', 'brought', {})])).toEqual(missing)
   })
 
-  it('say of every image which one it is', async () => {
+  it('reports the image tag latest in every pod', async () => {
     const pod = source('Pod', 'a', { spec: { containers: [{ name: 'a', image: 'postgres:latest' }] } })
-    expect(await manifestProblems([pod])).toEqual(['Pod a: postgres:latest must not be `latest`: nobody knows what runs'])
+    expect(await manifestProblems([pod])).toEqual(['Pod a: postgres:latest must not be `latest`, which does not identify a version'])
   })
 })
 
-describe('what Prometheus is asked', () => {
+describe('PromQL expressions', () => {
   it.each([
     'up',
     '{__name__="up"}',
@@ -162,7 +167,7 @@ describe('what Prometheus is asked', () => {
     'histogram_quantile(0.99, sum by (le) (rate(x_bucket[$__rate_interval])))',
     'changes((max(x) > bool 0)[1h:30s]) / 2 or vector(0) unless on (a) -y offset 5m',
     'absent(up{job="a"}) and time() - x >= 1e3',
-  ])('parses when it is %s', (expression) => {
+  ])('accepts the PromQL expression %s', (expression) => {
     expect(promqlProblem(expression)).toBeUndefined()
   })
 
@@ -176,7 +181,7 @@ describe('what Prometheus is asked', () => {
     ['x y', 'syntax error at 2: y'],
     ['sum by a (x)', 'syntax error at 7'],
     ['', 'syntax error at 0'],
-  ])('does not when it is %s', async (expression, problem) => {
+  ])('reports the PromQL expression %s in alerts and dashboards', async (expression, problem) => {
     expect(promqlProblem(expression)).toBe(problem)
     const spec = { groups: [{ name: 'a', rules: [{ alert: 'a', expr: expression || ' ' }] }] }
     const rule = Manifest.parse({ apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule', metadata: { name: 'a' }, spec })
@@ -190,33 +195,33 @@ describe('what Prometheus is asked', () => {
   })
 })
 
-describe('the plain files', () => {
-  it('keep the activator in the path of auth, because its trusted proxies are counted', () => {
+describe('the service files', () => {
+  it('keep the activator in the path of auth, whose TRUSTED_PROXIES counts it', () => {
     const auth = JSON.stringify(plainServices().find(({ metadata }) => metadata.name === 'auth'))
     expect(auth).toContain('{"name":"TRUSTED_PROXIES","value":"hops:3"}')
     expect(auth).toContain('"autoscaling.knative.dev/target-burst-capacity":"-1"')
   })
 
-  it('are sound', async () => {
+  it('have no problem', async () => {
     expect(await plainProblems()).toEqual([])
   })
 
-  it('of services/ are the ones that npm run generate writes', () => {
+  it('are up to date with `npm run generate`', () => {
     for (const [file, text] of Object.entries(serviceFiles())) expect(read(`../${file}`)).toBe(text)
     expect(Object.keys(serviceFiles()).toSorted()).toEqual(fs.readdirSync(SERVICES).map((file) => `knative/services/${file}`))
   })
 
-  it('need no more than the README says to make', () => {
+  it('refer only to Secrets that knative/README.md creates', () => {
     const made = [...read('README.md').matchAll(/^kn secret create (\S+) /gm)].map(([, name]) => `Secret ${name}`)
     expect(missingReferences(plainServices()).filter((reference) => !made.includes(reference))).toEqual([])
   })
 
-  it('keep events inside of the cluster, and nothing else', () => {
+  it('make only events cluster-local', () => {
     const local = plainServices().filter(({ metadata }) => JSON.stringify(metadata).includes('"cluster-local"'))
     expect(local.map(({ metadata }) => metadata.name)).toEqual(['events'])
   })
 
-  it('fit twice, as in a rollout, on two cores beside the database, the migration and the platform', () => {
+  it('fit on two cores during a rollout, beside the database, the migration and Knative', () => {
     const values = parse(read('values.yaml'))
     const functions = plainServices().map(
       (service) => millicores(KnativeService.parse(service).spec.template.spec.containers[0].resources.requests.cpu) + QUEUE_PROXY,
@@ -226,13 +231,13 @@ describe('the plain files', () => {
     expect(needed).toBeLessThanOrEqual(2_000 - PLATFORM_REQUESTS)
   })
 
-  it('mount no volume, and with the lines of the README the CA of a database', () => {
+  it('mount no volume, and mount the CA of a database with the lines of knative/README.md', () => {
     const [, inContainer = '', beside = ''] = /```yaml\n( {10}volumeMounts:\n.*?\n)( {6}volumes:\n.*?\n)```/s.exec(read('README.md')) ?? []
     for (const { metadata } of plainServices()) {
       const text = read(`services/${metadata.name}.yaml`)
       expect(text).not.toMatch(/volume/)
       expect(text.endsWith('\n')).toBe(true)
-      // The container is the last thing in the file: its lines, then those of the pod.
+      // A file ends with its container, so the container's lines follow first, then those of the pod.
       const mounted = text + inContainer + beside
       expect(lintService(`${metadata.name}.yaml`, mounted)).toEqual([])
       expect(parse(mounted).spec.template.spec).toMatchObject({
@@ -242,19 +247,19 @@ describe('the plain files', () => {
     }
   })
 
-  it('need no more connections than the chart grants', () => {
-    expect(connectionsNeeded([manifest(SOUND), manifest(SOUND)])).toBe(2 * (4 * 4 + 4 * 4) + 3)
+  it('need no more connections than database.connections in values.yaml', () => {
+    expect(connectionsNeeded([manifest(VALID), manifest(VALID)])).toBe(2 * (4 * 4 + 4 * 4) + 3)
     expect(connectionsNeeded(plainServices())).toBeLessThanOrEqual(parse(read('values.yaml')).database.connections)
   })
 })
 
 describe('the chart', () => {
-  it('keeps nothing of what users have written in the log of its database, as `npm start` does', () => {
+  it('keeps user data out of the log of its database, as `npm start` does', () => {
     const template = read('templates/database-embedded.yaml')
     for (const [name, value] of Object.entries(DISCREET_LOG)) expect(template).toContain(`- -c\n            - ${name}=${value}\n`)
   })
 
-  it('has the version of the package', () => {
+  it('and the image tags have the version of package.json', () => {
     const { version } = JSON.parse(read('../package.json'))
     const chart = parse(read('Chart.yaml'))
     expect([chart.version, chart.appVersion]).toEqual([version, version])
@@ -276,7 +281,7 @@ const Workflow = z.object({
   jobs: z.record(z.string(), z.object({ strategy: z.object({ matrix: z.object({ function: z.array(z.string()) }) }).optional() })),
 })
 
-describe('lists that a language without imports repeats', () => {
+describe('lists repeated in JSON and YAML', () => {
   const schema: unknown = JSON.parse(read('values.schema.json'))
   const images = [...plainServices().map(({ metadata }) => metadata.name), 'migrate'].toSorted()
 
@@ -307,29 +312,29 @@ const MIGRATION = 'Job/todo-migrate'
 const SPEC = '/spec/template/spec'
 
 describe.skipIf(!hasHelm)('the chart, rendered', () => {
-  it.each(Object.keys(VARIANTS))('with %s is sound', async (name) => {
+  it.each(Object.keys(VARIANTS))('has no problem with %s', async (name) => {
     expect(await chartProblems(helm, VARIANTS[name] ?? [])).toEqual([])
   })
 
   it.each([
     ['its own values', []],
-    ['everything beside the functions', []],
+    ['every optional part', []],
     ['values for production', ['Secret todo-auth', 'Secret todo-database', 'Secret todo-database-migration']],
-  ])('with %s brings what its pods need, but for %j', (name, missing) => {
+  ])('with %s contains every object that its pods refer to, except %j', (name, missing) => {
     expect(missingReferences(render(helm, VARIANTS[name] ?? []))).toEqual(missing)
   })
 
-  it('lets the migration wait for a database that is installed with it, and for no other', () => {
+  it('makes the migration wait for the embedded database only', () => {
     const waits = (args: string[]) =>
       JSON.stringify(render(helm, args).find(({ kind, metadata }) => `${kind}/${metadata.name}` === MIGRATION)).includes('"initContainers"')
     expect(waits([])).toBe(true)
     expect(waits(VARIANTS['an external database'] ?? [])).toBe(false)
   })
 
-  it('spreads over nodes only with what Knative refuses by default', async () => {
+  it('sets topologySpreadConstraints, which Knative refuses by default, only with spreadOverNodes', async () => {
     const problems = await chartProblems(helm, ['--set=spreadOverNodes=true'])
     expect(problems).toHaveLength(plainServices().length)
-    for (const problem of problems) expect(problem).toContain('topologySpreadConstraints must not be there: Knative refuses it unless')
+    for (const problem of problems) expect(problem).toContain('topologySpreadConstraints is not allowed: Knative refuses it unless')
   })
 
   it.each([
@@ -348,12 +353,12 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
     [[], 'hops:3'],
     [['--set=trustedProxies=hops:4'], 'hops:4'],
     [['--set=trustedProxies=loopback\\,10.244.0.0/16'], 'loopback,10.244.0.0/16'],
-  ])('gives auth, with %j, the trusted proxies %s', (args, value) => {
+  ])('with %j sets TRUSTED_PROXIES of auth to %s', (args, value) => {
     const auth = render(helm, args).find((one) => isFunction(one) && one.metadata.name === 'auth')
     expect(JSON.stringify(auth)).toContain(`{"name":"TRUSTED_PROXIES","value":"${value}"}`)
   })
 
-  it('starts new revisions when a key changes that pods read at their start', () => {
+  it('starts new revisions when a key changes that pods read when they start', () => {
     const chat = (key: string) =>
       JSON.stringify(
         render(helm, ['--set=openai.enabled=true', `--set=openai.apiKey=${key}`]).find(
@@ -367,7 +372,7 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
   it.each([
     ['its own values', 4],
     ['an external database', 1],
-  ])('with %s takes no Secret away that another one of its name may have replaced', (name, count) => {
+  ])('with %s keeps the Secrets of the database, which an operator may have overwritten', (name, count) => {
     const secrets = render(helm, VARIANTS[name] ?? []).filter(
       ({ kind, metadata }) =>
         kind === 'Secret' && metadata.name.startsWith('todo-database') && !JSON.stringify(metadata).includes('helm.sh/hook'),
@@ -380,7 +385,7 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
     expect(lintChart(helm, [])).toEqual([])
   })
 
-  it('has the Services of the plain files, but for what a release adds', () => {
+  it('renders the service files unchanged, except for the fields that a release adds', () => {
     const rendered = render(helm, []).filter(isFunction)
     expect(rendered).toMatchObject(plainServices())
     for (const [index, file] of plainServices().entries()) {
@@ -403,10 +408,10 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
 
   it.each([
     ['the embedded database', [], ['todo-database-ca']],
-    ['a database whose certificate needs no CA of its own', VARIANTS['an external database'] ?? [], []],
+    ['a database without a private CA', VARIANTS['an external database'] ?? [], []],
     ['a CA among the values', ['--set=database.mode=external', '--set=database.external.ca=PEM'], ['todo-database-ca']],
-    ['a CA in a Secret of its own', VARIANTS['Secrets that are there already'] ?? [], ['their-ca']],
-  ])('with %s mounts its Secret in each function, and nothing else', (_case, args, secrets) => {
+    ['a CA in an existing Secret', VARIANTS['existing Secrets'] ?? [], ['their-ca']],
+  ])('with %s mounts only the Secret of the CA in each function', (_case, args, secrets) => {
     for (const service of render(helm, args).filter(isFunction)) {
       const { volumes, containers } = KnativeService.parse(service).spec.template.spec
       expect(volumes.map(({ secret }) => secret?.secretName)).toEqual(secrets)
@@ -414,12 +419,12 @@ describe.skipIf(!hasHelm)('the chart, rendered', () => {
     }
   })
 
-  it('refuses two CAs for one database', () => {
+  it('refuses both ca and caSecret for one database', () => {
     const both = ['--set=database.mode=external', '--set=database.external.ca=PEM', '--set=database.external.caSecret=theirs']
     expect(() => render(helm, both)).toThrow('not both')
   })
 
-  it('refuses more connections than the database grants, with the numbers', () => {
+  it('refuses more connections than the database grants and prints the sum of connectionsNeeded', () => {
     const needed = connectionsNeeded(
       render(helm, ['--set=functions.todos.scale.max=10', '--set=database.connections=1000']).filter(isFunction),
     )

@@ -1,8 +1,9 @@
-// Kubernetes' own types, from the packages of kubernetes-models, with unknown fields refused. Their validators are compiled and let such
-// fields pass: so a manifest is watched while it is validated, and a field that its validator never asked for is one it does not know.
+// Validates manifests against Kubernetes' types (kubernetes-models) and refuses unknown fields, which `kubectl` and Helm would silently drop.
+// The packages ship compiled validators without their schemas, so a Proxy records which fields a validator reads: an unread field is unknown.
+// The alternative, kubeconform, needs a Go binary and downloaded schemas. The tests in manifests.test.ts notice if the validators change.
 import { z } from 'zod'
 
-/** Whose types a group of the API has; a group that is not here is Kubernetes' own. */
+/** The package of an API group; any other group is in kubernetes-models itself. */
 const PACKAGES: Record<string, string> = {
   'serving.knative.dev': '@kubernetes-models/knative',
   'eventing.knative.dev': '@kubernetes-models/knative',
@@ -14,7 +15,7 @@ const PACKAGES: Record<string, string> = {
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
 }
 
-/** What these types ask for and nobody writes: in a Knative Service a container's name and a probe's port, and a status anywhere. */
+/** Required by these types, but filled in by the cluster: a container's name and a probe's port in a Knative Service, and any status. */
 const FILLED_IN = {
   byKnative: /\/containers\/\d+ must have required property name$|\/httpGet must have required property port$/,
   byCluster: /^ must have required property status$/,
@@ -27,11 +28,11 @@ export const Manifest = z.looseObject({
 })
 export type Manifest = z.infer<typeof Manifest>
 
-/** What the types of Kubernetes have against a manifest: one line each, with the path; empty when all is well. */
+/** The problems of a manifest, one line each with the path; empty if there are none. */
 export async function modelProblems(manifest: Manifest): Promise<string[]> {
   const { apiVersion, kind } = manifest
   const validate = await validatorOf(apiVersion, kind)
-  if (!validate) return [`there is no ${kind} in ${apiVersion}`]
+  if (!validate) return [`${apiVersion} has no kind ${kind}`]
   const watched = watch(manifest)
   const wrong = errorsOf(() => Reflect.apply(validate, watched.value, []))
   const serving = apiVersion.startsWith('serving.knative.dev/')
@@ -63,7 +64,7 @@ function errorsOf(validate: () => void): string[] {
 
 type Watched = { value: unknown; unknown(path: string): string[] }
 
-/** A copy that notes which fields are asked for. An object of which none is asked for by name may hold what it likes. */
+/** A copy that records which fields are read. An object without any read field is a map, in which every key is allowed. */
 function watch(value: unknown): Watched {
   if (Array.isArray(value)) {
     const items = value.map(watch)
@@ -71,10 +72,10 @@ function watch(value: unknown): Watched {
   }
   if (typeof value !== 'object' || value === null) return { value, unknown: () => [] }
   const fields = Object.entries(value).map(([key, child]) => [key, watch(child)] as const)
-  const asked = new Set<string | symbol>()
+  const read = new Set<string | symbol>()
   const spy = new Proxy(Object.fromEntries(fields.map(([key, child]) => [key, child.value])), {
     get(target, key) {
-      asked.add(key)
+      read.add(key)
       return Reflect.get(target, key)
     },
   })
@@ -82,7 +83,7 @@ function watch(value: unknown): Watched {
     value: spy,
     unknown: (path) =>
       fields.flatMap(([key, child]) =>
-        asked.size > 0 && !asked.has(key) ? [`${path}/${key} is no field of its type`] : child.unknown(`${path}/${key}`),
+        read.size > 0 && !read.has(key) ? [`${path}/${key} is not a field of its type`] : child.unknown(`${path}/${key}`),
       ),
   }
 }

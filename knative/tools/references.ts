@@ -1,4 +1,4 @@
-// What pods ask for by name and nobody brings: a typo there is a pod that never starts.
+// Finds references to ConfigMaps, Secrets and ServiceAccounts that do not exist: a pod with such a reference never starts.
 import { z } from 'zod'
 import type { Manifest } from './models.ts'
 
@@ -12,11 +12,11 @@ const KINDS: Record<string, string> = {
   configMap: 'ConfigMap',
 }
 
-/** The ConfigMaps, Secrets and ServiceAccounts that these manifests need and do not hold, as `Kind name`, sorted. */
+/** The ConfigMaps, Secrets and ServiceAccounts that these manifests refer to and do not contain, as `Kind name`, sorted. */
 export function missingReferences(manifests: Manifest[]): string[] {
-  const brought = new Set(manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
+  const contained = new Set(manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`))
   const needed = new Set(manifests.flatMap((manifest) => references(manifest)))
-  return [...needed].filter((reference) => !brought.has(reference)).sort()
+  return [...needed].filter((reference) => !contained.has(reference)).sort()
 }
 
 function references(value: unknown): string[] {

@@ -1,10 +1,13 @@
-// The annotations Knative reads from a template, each with the values it takes. A typo in one is accepted by the cluster without a word
-// and changes nothing: hence the closed list. The rules are those of pkg/apis/autoscaling/annotation_validation.go.
+// The annotations that Knative reads, with their allowed values. The list is closed, because a cluster silently accepts a misspelt annotation.
+// The rules are those of Knative's pkg/apis/autoscaling/annotation_validation.go.
 
 const GROUP = 'autoscaling.knative.dev'
 const KPA = 'kpa.autoscaling.knative.dev'
 const HPA = 'hpa.autoscaling.knative.dev'
 const HOUR = 3600
+
+/** Whether a text is a quantity of Kubernetes, as far as this project uses them. */
+export const isQuantity = (value: string) => /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi)?$/.test(value)
 
 type Rule = (value: string) => string | undefined
 
@@ -27,7 +30,7 @@ const duration =
     if (seconds === undefined || seconds < min || seconds > max) return `must be a duration from ${min}s to ${max}s`
     return precise && !Number.isInteger(seconds) ? 'must be in whole seconds' : undefined
   }
-const quantity: Rule = (value) => (/^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi)?$/.test(value) ? undefined : 'must be a quantity such as 25m or 50Mi')
+const quantity: Rule = (value) => (isQuantity(value) ? undefined : 'must be a quantity such as 25m or 50Mi')
 
 const SCALING: Record<string, Rule> = {
   class: oneOf(KPA, HPA),
@@ -36,7 +39,7 @@ const SCALING: Record<string, Rule> = {
   'target-utilization-percentage': number(1, 100),
   'target-burst-capacity': (value) => (value === '-1' ? undefined : number(0)(value) && 'must be -1 or a number of at least 0'),
   'min-scale': whole(0),
-  // Without a bound the pods would outnumber the database's connections.
+  // 0 would mean no limit, and the pods would exceed the database's connections.
   'max-scale': whole(1),
   'initial-scale': whole(1),
   'activation-scale': whole(2),
@@ -68,20 +71,20 @@ const SERVICE: Record<string, Rule> = {
 
 type Problem = { key: string; message: string }
 
-/** What is wrong with the annotations of a Service, or of its template. Those of others than Knative are nobody's business here. */
+/** The problems of the annotations of a Service or of its template. Annotations of other tools are ignored. */
 export function annotationProblems(of: 'service' | 'template', annotations: Record<string, string>): Problem[] {
   const known = of === 'service' ? SERVICE : TEMPLATE
   return Object.entries(annotations).flatMap(([key, value]) => {
     if (!/(^|\.)knative\.dev\//.test(key)) return []
     const rule = known[key]
     if (rule) return [rule(value)].flatMap((message) => (message ? [{ key, message }] : []))
-    if (of === 'service' && key in TEMPLATE) return [{ key, message: 'belongs on the template: on the Service, Knative refuses it' }]
-    if (of === 'template' && key in SERVICE) return [{ key, message: 'belongs on the Service: on the template it changes nothing' }]
-    return [{ key, message: 'is no annotation that Knative knows' }]
+    if (of === 'service' && key in TEMPLATE) return [{ key, message: 'belongs on the template: Knative refuses it on the Service' }]
+    if (of === 'template' && key in SERVICE) return [{ key, message: 'belongs on the Service: it has no effect on the template' }]
+    return [{ key, message: 'is not an annotation of Knative' }]
   })
 }
 
-/** What is wrong with annotations that are sound each by itself. */
+/** The problems of annotations that are valid one by one and contradict each other. */
 export function scaleProblems(annotations: Record<string, string>, containerConcurrency: number): Problem[] {
   const get = (key: string) => annotations[`${GROUP}/${key}`]
   const count = (key: string) => Number(get(key))
@@ -89,22 +92,22 @@ export function scaleProblems(annotations: Record<string, string>, containerConc
   const autoscaler = get('class') ?? KPA
   const metric = get('metric') ?? (autoscaler === HPA ? 'cpu' : 'concurrency')
   return [
-    ...problem('max-scale', get('max-scale') === undefined, 'must be there: the database has a limit of connections'),
+    ...problem('max-scale', get('max-scale') === undefined, 'is required: the database has a limit of connections'),
     ...problem('max-scale', count('max-scale') < count('min-scale'), 'is less than min-scale'),
     ...problem('activation-scale', count('activation-scale') < count('min-scale'), 'is less than min-scale'),
     ...problem('activation-scale', count('activation-scale') > count('max-scale'), 'is more than max-scale'),
     ...problem('initial-scale', count('initial-scale') > count('max-scale'), 'is more than max-scale'),
-    ...problem('metric', autoscaler === KPA && !['concurrency', 'rps'].includes(metric), `is nothing that ${KPA} scales on`),
-    ...problem('metric', autoscaler === HPA && !['cpu', 'memory'].includes(metric), `is nothing that ${HPA} scales on`),
+    ...problem('metric', autoscaler === KPA && !['concurrency', 'rps'].includes(metric), `is not a metric of ${KPA}`),
+    ...problem('metric', autoscaler === HPA && !['cpu', 'memory'].includes(metric), `is not a metric of ${HPA}`),
     ...problem(
       'target',
       metric === 'concurrency' && containerConcurrency > 0 && count('target') > containerConcurrency,
-      'is more than containerConcurrency, which wins',
+      'is more than containerConcurrency, which takes precedence',
     ),
   ]
 }
 
-/** Seconds of a Go duration such as 90s or 1m30s; undefined when it is none. */
+/** Seconds of a Go duration such as 90s or 1m30s; undefined if it is not a duration. */
 function secondsOf(duration: string): number | undefined {
   if (duration === '0') return 0
   if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(duration)) return undefined

@@ -1,23 +1,22 @@
-// What a file in services/ may say: the fields Knative Serving 1.23 takes with its default features, narrowed to what this house wants of
-// every function. Closed, because Knative refuses what it does not take, and `kn` drops without a word what it does not know.
-// The bounds are those of Knative's admission (pkg/apis/serving/k8s_validation.go and fieldmask.go).
+// The schema of a file in services/: the fields of Knative Serving 1.23 with default features, restricted by the rules of this project. It is
+// strict, because Knative refuses other fields and `kn` silently drops unknown ones. The bounds are those of Knative's admission
+// (pkg/apis/serving/k8s_validation.go and fieldmask.go).
 import path from 'node:path'
 import { z } from 'zod'
+import { isQuantity } from './scaling.ts'
 
-/** The queue-proxy listens there, in the same pod: its four ports, its two for metrics, its profiler's. */
+/** Ports of the queue-proxy in the same pod: four for requests, two for metrics, one for its profiler. */
 const RESERVED_PORTS = new Set([8008, 8012, 8013, 8022, 8112, 9090, 9091])
 const RESERVED_VARIABLES = new Set(['PORT', 'K_SERVICE', 'K_CONFIGURATION', 'K_REVISION'])
 const RESERVED_PATHS = new Set(['/', '/dev', '/dev/log'])
 
-/** Seconds, as Knative's defaults have them. */
+/** Knative's default limits; the timeouts are in seconds. */
 export const PLATFORM = { timeout: 600, responseStart: 300, concurrency: 1000 }
 
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be a DNS label')
 const whole = (min: number, max = 2 ** 31 - 1) => z.int().min(min).max(max)
-const quantity = z
-  .union([z.string(), z.number()])
-  .refine((value) => /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi)?$/.test(String(value)), 'must be a quantity such as 250m or 128Mi')
-const strings = z.record(z.string(), z.string('must be text: quote it'))
+const quantity = z.union([z.string(), z.number()]).refine((value) => isQuantity(String(value)), 'must be a quantity such as 250m or 128Mi')
+const strings = z.record(z.string(), z.string('must be a string: quote it'))
 
 const reference = z.strictObject({ name, optional: z.boolean().optional() })
 const keyReference = reference.extend({ key: z.string().min(1) })
@@ -27,8 +26,8 @@ const variable = z
     name: z
       .string()
       .min(1)
-      .refine((value) => !RESERVED_VARIABLES.has(value), 'Knative sets this one itself'),
-    value: z.string('must be text: quote it').optional(),
+      .refine((value) => !RESERVED_VARIABLES.has(value), 'is set by Knative'),
+    value: z.string('must be a string: quote it').optional(),
     valueFrom: exactlyOne(z.strictObject({ configMapKeyRef: keyReference.optional(), secretKeyRef: keyReference.optional() })).optional(),
   })
   .refine(({ value, valueFrom }) => (value === undefined) !== (valueFrom === undefined), 'needs either a value or a valueFrom')
@@ -43,10 +42,10 @@ const volume = z
   })
   .refine((value) => Object.keys(value).length === 2, 'needs exactly one of emptyDir, secret, configMap, projected')
 
-const port = whole(1, 65_535).refine((value) => !RESERVED_PORTS.has(value), "is a port of Knative's own container")
+const port = whole(1, 65_535).refine((value) => !RESERVED_PORTS.has(value), "is a port of Knative's queue-proxy")
 const httpGet = (path: string) => z.strictObject({ path: z.literal(path), port: port.optional() })
 
-/** Seconds that a start may take before the liveness probe looks: on a busy node, with nothing of the image in memory yet. */
+/** Seconds before the first liveness probe: a start may take that long on a busy node that has not cached the image. */
 const SLOW_START = 30
 
 const container = z.strictObject({
@@ -55,7 +54,7 @@ const container = z.strictObject({
   args: z.array(z.string()).optional(),
   ports: z.tuple(
     [z.strictObject({ name: z.enum(['http1', 'h2c', '']).optional(), containerPort: port, protocol: z.literal('TCP').optional() })],
-    'must be one port: Knative serves no more',
+    'must be one port: Knative allows only one',
   ),
   env: z.array(variable).optional(),
   envFrom: z.array(exactlyOne(z.strictObject({ configMapRef: reference.optional(), secretRef: reference.optional() }))).optional(),
@@ -63,13 +62,13 @@ const container = z.strictObject({
     requests: z.strictObject({ cpu: quantity, memory: quantity }),
     limits: z.strictObject({ cpu: quantity, memory: quantity }),
   }),
-  // With no period the queue-proxy asks every 50 ms, and takes neither a time-out nor a number of failures.
+  // Without a period the queue-proxy probes every 50 ms, and Knative refuses a timeout and a failure threshold.
   readinessProbe: z.strictObject({
     httpGet: httpGet('/health/ready'),
     initialDelaySeconds: whole(0).optional(),
     successThreshold: whole(1).optional(),
   }),
-  // Never on the database: a restart does not bring it back.
+  // Does not depend on the database: a restart would not repair it.
   livenessProbe: z.strictObject({
     httpGet: httpGet('/health/live'),
     initialDelaySeconds: z.int().min(SLOW_START, `must be at least ${SLOW_START}: a slow start would be restarted`),
@@ -127,24 +126,24 @@ export const KnativeService = z.strictObject({
 })
 export type KnativeService = z.infer<typeof KnativeService>
 
-/** Why a field that the schema does not know is not there, where that needs saying: by the end of its path. */
+/** Reasons for fields that the schema leaves out, by the end of their path. */
 export const ABSENT: Record<string, string> = {
-  'template.spec.securityContext': "Knative refuses a pod's, the container has one",
-  namespace: '`kn` ignores it: the namespace is given with -n',
-  name: "`kn` drops a container's when it applies a file again: a new revision for nothing; a revision's can be applied only once",
-  traffic: 'applying the file again would undo what `kn service update --traffic` did',
+  'template.spec.securityContext': "Knative refuses it on a pod: set the container's",
+  namespace: '`kn` ignores it: pass the namespace with -n',
+  name: '`kn` drops the name of a container when it applies a file again, which starts an unnecessary revision; a revision name can be applied only once',
+  traffic: 'applying the file again would undo `kn service update --traffic`',
   initContainers: 'Knative refuses them: migrations are a Job',
-  affinity: 'Knative refuses it unless a feature flag is on: the chart has a value for that',
-  topologySpreadConstraints: 'Knative refuses it unless a feature flag is on: the chart has a value for that',
+  affinity: 'Knative refuses it unless a feature flag is on: set spreadOverNodes in the chart',
+  topologySpreadConstraints: 'Knative refuses it unless a feature flag is on: set spreadOverNodes in the chart',
   tolerations: 'Knative refuses it unless a feature flag is on',
   nodeSelector: 'Knative refuses it unless a feature flag is on',
   hostNetwork: 'Knative refuses it',
   fieldRef: 'Knative refuses it unless a feature flag is on',
-  persistentVolumeClaim: 'Knative refuses it, and a function keeps nothing',
-  lifecycle: 'Knative refuses it: it drains a pod by itself',
+  persistentVolumeClaim: 'Knative refuses it, and functions are stateless',
+  lifecycle: 'Knative refuses it: it drains pods itself',
   startupProbe:
-    'with any, Serving waits for the kubelet, which looks once a second, instead of asking the pod every 50 ms; initialDelaySeconds of the livenessProbe gives a slow start its time',
-  periodSeconds: 'without it the queue-proxy asks every 50 ms, with it once a second at best',
+    'with one, Serving waits for the kubelet, which probes once a second, instead of probing every 50 ms; initialDelaySeconds of the livenessProbe allows for a slow start',
+  periodSeconds: 'without it the queue-proxy probes every 50 ms, with it at most once a second',
   failureThreshold: 'Knative refuses it in a readiness probe without periodSeconds',
   timeoutSeconds: 'Knative refuses it in a readiness probe without periodSeconds',
 }
@@ -153,9 +152,9 @@ function exactlyOne<S extends z.ZodObject>(schema: S) {
   return schema.refine((value) => Object.keys(value).length === 1, `needs exactly one of ${Object.keys(schema.shape).join(', ')}`)
 }
 
-/** What is wrong with an image's name: it must say which one, today and tomorrow. */
+/** The problem of an image reference: it needs a tag other than `latest`, or a digest, so that it stays the same image. */
 export function imageProblem(image: string): string | undefined {
   const [, , tag, digest] = /^([a-z0-9][\w.:/-]*\/)?[a-z0-9][a-z0-9._-]*(?::([\w][\w.-]{0,127}))?(@sha256:[0-9a-f]{64})?$/.exec(image) ?? []
-  if (tag === 'latest' && !digest) return 'must not be `latest`: nobody knows what runs'
+  if (tag === 'latest' && !digest) return 'must not be `latest`, which does not identify a version'
   return tag || digest ? undefined : 'must have a tag or a digest'
 }

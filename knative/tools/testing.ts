@@ -1,6 +1,6 @@
-// A sound manifest for the tests to break, one thing at a time.
+// A valid manifest in which the tests replace one piece at a time.
 
-export const SOUND = `apiVersion: serving.knative.dev/v1
+export const VALID = `apiVersion: serving.knative.dev/v1
 kind: Service
 metadata:
   name: sound
@@ -73,8 +73,8 @@ spec:
             sizeLimit: 16Mi
 `
 
-/** The sound manifest with one piece of its text replaced. @throws when that piece is not in it exactly once */
+/** The valid manifest with one piece of its text replaced. @throws Error unless the piece occurs exactly once */
 export function broken(piece: string, replacement: string): string {
-  if (SOUND.split(piece).length !== 2) throw new Error(`not once in the sound manifest: ${piece}`)
-  return SOUND.replace(piece, () => replacement)
+  if (VALID.split(piece).length !== 2) throw new Error(`does not occur exactly once in the manifest: ${piece}`)
+  return VALID.replace(piece, () => replacement)
 }

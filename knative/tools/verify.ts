@@ -1,4 +1,4 @@
-// Everything that is checked of the manifests without a cluster: of the plain files that `kn` applies, and of what Helm makes of the chart.
+// All checks of the manifests that need no cluster: of the service files that `kn` applies, and of the chart as Helm renders it.
 import fs from 'node:fs'
 import path from 'node:path'
 import { parse } from 'yaml'
@@ -13,30 +13,30 @@ import { imageProblem, KnativeService } from './service.ts'
 const ROOT = path.join(import.meta.dirname, '..', '..')
 const SERVICES = path.join(import.meta.dirname, '..', 'services')
 
-/** The plain files, by name. */
+/** The service files, sorted by name. */
 export function plainServices(): Manifest[] {
   return fs.readdirSync(SERVICES).map((file) => Manifest.parse(parse(fs.readFileSync(path.join(SERVICES, file), 'utf8'))))
 }
 
-/** What is wrong with the plain files; empty when all is well. With definitions, also by those. */
+/** The problems of the service files, also by the CRDs if given; empty if there are none. */
 export async function plainProblems(definitions?: Definitions): Promise<string[]> {
   const types = await Promise.all(plainServices().map((service) => typeProblems(service, definitions)))
   return [...lintServices(ROOT).map(describeFinding), ...types.flat()]
 }
 
-/** What is wrong with the chart when it is installed with these arguments; empty when all is well. @throws when Helm refuses them */
+/** The problems of the chart with these arguments; empty if there are none. @throws Error when Helm refuses the arguments */
 export async function chartProblems(helm: string, args: string[], definitions?: Definitions): Promise<string[]> {
   return manifestProblems(render(helm, args), definitions)
 }
 
-/** What is wrong with manifests that are applied together. */
+/** The problems of manifests that are applied together. */
 export async function manifestProblems(manifests: Manifest[], definitions?: Definitions): Promise<string[]> {
   const types = await Promise.all(manifests.map((manifest) => typeProblems(manifest, definitions)))
   const own = manifests.flatMap((manifest) => [...serviceProblems(manifest), ...imageProblems(manifest), ...expressionProblems(manifest)])
   return [...types.flat(), ...own, ...sourceProblems(manifests)]
 }
 
-/** Is it a Knative Service? Kubernetes has a kind of that name, too. */
+/** Whether it is a Knative Service; Kubernetes has a kind Service, too. */
 export function isFunction({ apiVersion, kind }: Manifest): boolean {
   return kind === 'Service' && apiVersion.startsWith('serving.knative.dev/')
 }
@@ -53,13 +53,13 @@ function serviceProblems(manifest: Manifest): string[] {
   return lintManifest(manifest, manifest.metadata.name).map((problem) => describeFinding({ file: label(manifest), ...problem }))
 }
 
-/** Every text that stands under this key, however deep. */
+/** Every string under this key, at any depth. */
 function textsUnder(key: string, value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([name, child]) => (name === key && typeof child === 'string' ? [child] : textsUnder(key, child)))
 }
 
-/** Every image of every other pod, too, says which one it is. */
+/** The images of all pods that are not functions; lintManifest checks the images of functions. */
 function imageProblems(manifest: Manifest): string[] {
   if (isFunction(manifest)) return []
   return textsUnder('image', manifest).flatMap((image) => {
@@ -73,7 +73,7 @@ const Source = z.object({ data: z.record(z.string(), z.string()).default({}), st
 const Panel = z.object({ datasource: z.object({ type: z.string() }), targets: z.array(z.unknown()) })
 const Dashboard = z.object({ panels: z.array(Panel) })
 
-/** Alerts and dashboards (files in JSON) ask what Prometheus can read. Loki's language is another one. */
+/** The expressions of alerts and of dashboards (JSON files in ConfigMaps). Loki's panels have another language and are skipped. */
 function expressionProblems(manifest: Manifest): string[] {
   const files = manifest.kind === 'ConfigMap' ? Object.entries(Source.parse(manifest).data).filter(([file]) => file.endsWith('.json')) : []
   const panels = files.flatMap(([, text]) => Dashboard.parse(JSON.parse(text)).panels)
@@ -86,7 +86,7 @@ function expressionProblems(manifest: Manifest): string[] {
     })
 }
 
-/** What functions read from ConfigMaps and Secrets is made of variables they know. */
+/** ConfigMaps and Secrets that functions read as environment must contain known variables with valid values. */
 function sourceProblems(manifests: Manifest[]): string[] {
   const functions = manifests.filter(isFunction).flatMap((manifest) => KnativeService.safeParse(manifest).data ?? [])
   const references = functions.flatMap(({ spec }) => spec.template.spec.containers[0].envFrom ?? [])
