@@ -35,16 +35,16 @@ export type EmbeddedServer = {
   port: number
   /** The URL of a database on this server; it is created when it does not exist. */
   database(name: string): Promise<string>
-  /** Where this process serves: what a second start on the same directory is told. */
+  /** Records the address of this process, for the error of a second start on the same directory. */
   announce(url: string): void
-  /** Ends the server (fast shutdown: sessions are cut, commits are kept) and waits until it is gone. Idempotent. */
+  /** Ends the server (fast shutdown: sessions are cut, commits are kept) and waits for its exit. Idempotent. */
   stop(): Promise<void>
 }
 
 export type EmbeddedOptions = {
   /** Where the cluster lives; created and initialised when missing. */
   directory: string
-  /** `false` trades crash safety for speed: for data that nobody will miss. */
+  /** `false` trades crash safety for speed: for disposable data. */
   durable: boolean
   /** Default: a free one. */
   port?: number
@@ -124,7 +124,7 @@ async function start({ rootHome = ROOT_HOME, log = () => {}, durable, ...options
   }
 }
 
-/** A server in a directory of its own that `stop` removes, for data that nobody will miss unless `durable` says otherwise. */
+/** A server in a temporary directory that `stop` removes. Its data is disposable unless `durable` is set. */
 export async function startTemporary({ durable = false } = {}): Promise<EmbeddedServer> {
   const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-postgres-'))
   // The server may run as another user than the one that owns the directory.
@@ -139,7 +139,7 @@ export async function startTemporary({ durable = false } = {}): Promise<Embedded
   }
 }
 
-/** PostgreSQL refuses to run as root: there it runs as `postgres` if such a user exists, else as `nobody`. */
+/** PostgreSQL refuses to run as root: then it runs as the user `postgres` if it exists, else as the unprivileged fallback user. */
 function unprivilegedOwner(): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {
@@ -176,13 +176,13 @@ async function reachableBinaries(owner: Owner | undefined, home: string, log: (l
   return { postgres: path.join(copy, 'bin', 'postgres'), initdb: path.join(copy, 'bin', 'initdb') }
 }
 
-/** For every user to pass through, whatever the umask of this process. */
+/** Lets every user pass through a directory, regardless of this process's umask. */
 async function makeReachable(folder: string): Promise<void> {
   await fs.mkdir(folder, { recursive: true })
   await fs.chmod(folder, 0o755)
 }
 
-/** For every user to read, and to run what root can run, whatever the umask was that these files were installed or copied with. */
+/** Lets every user read files, and run what root can run, regardless of the umask of their installation. */
 async function makeReadable(folder: string): Promise<void> {
   await fs.chmod(folder, 0o755)
   for (const entry of await fs.readdir(folder, { withFileTypes: true })) {
@@ -242,7 +242,7 @@ function isPostgresOn(directory: string, pid: number): boolean {
   return /postgres/.test(seen) && (process.platform === 'win32' || seen.includes(directory))
 }
 
-/** A process's command line, as this system tells it; empty when there is no such process. */
+/** A process's command line from the operating system; empty when there is no such process. */
 export function commandOf(pid: number): string {
   if (process.platform === 'linux') {
     try {

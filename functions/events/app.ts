@@ -16,7 +16,7 @@ const operation = {
 
 export function eventsApp(deps: AppDeps) {
   const about = 'Events about todos, and the sweep that delivers pending ones.'
-  return createApp({ name: 'events', about, maxBody: 64 * 1024, tells: todoEvents }, deps).post('/', serves(operation), tick(), async (c) =>
+  return createApp({ name: 'events', about, maxBody: 65_536, tells: todoEvents }, deps).post('/', serves(operation), tick(), async (c) =>
     c.json(await sweep(deps)),
   )
 }

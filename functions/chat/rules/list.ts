@@ -40,7 +40,7 @@ export async function list(scene: Scene, text: string, counts: boolean, { unmask
   return listed(finding, filter)
 }
 
-/** What the first page of a list has, and the pages after it, which nobody needs to see as a call. */
+/** The todos of the first page and of the later ones, which are not shown as calls. */
 async function countAll({ reader, moment }: Scene, { todos, cursor }: Page, filter: Filter): Promise<Finding> {
   const first: Todo[] = []
   let count = 0
