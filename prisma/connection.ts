@@ -40,8 +40,8 @@ export function connectionConfig({ url, allowInsecure = false, poolSize = 5 }: C
 }
 
 /**
- * The same for a migration: one connection, no limit to how long it may take or wait, and not through a pooler, which would hand out
- * the lock that keeps two runs apart to another client.
+ * The same for a migration: one connection without time limits, and no pooler, which would give the session that holds the migration
+ * lock to another client.
  * @throws StartupError as `connectionConfig` does, and when the URL is a pooler's.
  */
 export function migrationConfig(connection: ConnectionOptions): PoolConfig {
@@ -52,7 +52,7 @@ export function migrationConfig(connection: ConnectionOptions): PoolConfig {
   return { connectionString, connectionTimeoutMillis: 10_000, keepAlive, keepAliveInitialDelayMillis, max: 1, ...SESSION }
 }
 
-/** Prisma's adapter reads and writes timestamps without a zone, in ISO form, so a session sets both regardless of the server's settings. */
+/** Set for each session, regardless of the server's settings: Prisma's adapter reads and writes timestamps without zone, in ISO form. */
 const SESSION = { options: '-c TimeZone=UTC -c DateStyle=ISO' }
 
 /** Whether a transaction pooler answers there: it keeps nothing for a session. @throws StartupError as `connectionConfig` does */

@@ -55,7 +55,7 @@ const STARTER = `import { startEmbedded } from '${EMBEDDED}'
     process.exitCode = 1
   }`
 
-/** A start in a process of its own: its first words are a URL, or why there is none. */
+/** A start in its own process: its first output is a URL, or the reason for its failure. */
 function startElsewhere(args: string[], command = process.execPath, prefix: string[] = []) {
   const child: ChildProcess = spawn(command, [...prefix, '--input-type=module', '-e', STARTER, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -71,7 +71,7 @@ function startElsewhere(args: string[], command = process.execPath, prefix: stri
 }
 
 describe('starts at the same time on one folder', () => {
-  it('are one server: every other start ends with a line that names the process of the first', async () => {
+  it('starts one server of many at once on a folder: the others end with a line that names its process', async () => {
     const directory = path.join(await newHome(), 'postgres')
     const starts = Array.from({ length: 5 }, () => startElsewhere([directory]))
     const words = await Promise.all(starts.map((one) => one.words))
@@ -82,7 +82,7 @@ describe('starts at the same time on one folder', () => {
     }
   })
 
-  it('never remove the data of a start before them, however often one is killed in between', async () => {
+  it('keeps the data of earlier starts, however often a start is killed', async () => {
     const directory = path.join(await newHome(), 'postgres')
     // Killed in the middle of the first start, and of later ones.
     for (const ms of [150, 400, 900]) {
@@ -104,7 +104,7 @@ describe('starts at the same time on one folder', () => {
     expect(await run(await again.database('todo'), 'SELECT value FROM kept')).toEqual([{ value: 1 }])
   })
 
-  it('remove what one that was killed has left half-made', async () => {
+  it('removes the half-made cluster of a killed start', async () => {
     const directory = path.join(await newHome(), 'postgres')
     const leftover = `${directory}.init-1-0123abcd`
     for (const _ of ['without a cluster', 'beside one']) {
@@ -114,14 +114,14 @@ describe('starts at the same time on one folder', () => {
     }
   })
 
-  it('get the address that the first start announced', async () => {
+  it('names the announced address of the first server to a second start', async () => {
     const directory = path.join(await newHome(), 'postgres')
     const server = await start(directory)
     server.announce('http://localhost:8000')
     expect(await refusal(directory)).toContain(`is in use (process ${process.pid}, http://localhost:8000)`)
   })
 
-  it('work one after the other: a stopped server leaves no lock behind', async () => {
+  it('starts again on a folder after a stop, which leaves no lock behind', async () => {
     const directory = path.join(await newHome(), 'postgres')
     await (await start(directory)).stop()
     await (await start(directory)).stop()
@@ -129,7 +129,7 @@ describe('starts at the same time on one folder', () => {
 })
 
 describe('the password file', () => {
-  it.each(['', undefined])('is made anew for a cluster that exists when a crash has left it as %j', async (content) => {
+  it.each(['', undefined])('recreates the password file of an existing cluster when a crash has left it as %j', async (content) => {
     const directory = path.join(await newHome(), 'postgres')
     const first = await start(directory)
     await run(await first.database('todo'), 'CREATE TABLE kept AS SELECT 1 AS value')
@@ -141,7 +141,7 @@ describe('the password file', () => {
     expect((await fs.stat(`${directory}.password`)).mode & 0o777).toBe(0o600)
   })
 
-  it('is named when it holds another password than the cluster', async () => {
+  it('names the password file when it holds another password than the cluster', async () => {
     const directory = path.join(await newHome(), 'postgres')
     await (await start(directory)).stop()
     await fs.writeFile(`${directory}.password`, 'another one')
@@ -153,7 +153,7 @@ describe('the password file', () => {
 })
 
 describe('a folder that cannot be used', () => {
-  it('is left alone when it holds files and no cluster', async () => {
+  it('leaves a folder alone that holds files and no cluster', async () => {
     const directory = path.join(await newHome(), 'postgres')
     await fs.mkdir(directory)
     await fs.writeFile(path.join(directory, 'thesis.txt'), 'years of work')
@@ -161,20 +161,20 @@ describe('a folder that cannot be used', () => {
     expect(await fs.readFile(path.join(directory, 'thesis.txt'), 'utf8')).toBe('years of work')
   })
 
-  it('is named when it is a file', async () => {
+  it('names the data folder when it is a file', async () => {
     const home = await newHome()
     await fs.writeFile(path.join(home, 'data'), '')
     expect(await refusal(path.join(home, 'data', 'postgres'))).toBe(`DATA_DIRECTORY: ${home}/data is no folder`)
   })
 
-  it.runIf(asRoot)('is named when this user may not write in it', async () => {
+  it.runIf(asRoot)('names the data folder when this user may not write to it', async () => {
     const home = await newHome()
     const directory = path.join(home, 'postgres')
     const { words } = startElsewhere([directory], 'setpriv', ['--reuid=65534', '--clear-groups', process.execPath])
     expect(await words).toBe(`StartupError: DATA_DIRECTORY: this user cannot read and write in ${home} (EACCES)`)
   })
 
-  it.runIf(asRoot && spawnSync('mount', ['--version']).status === 0)('is named when its disk is full', async ({ skip }) => {
+  it.runIf(asRoot && spawnSync('mount', ['--version']).status === 0)('names the data folder when its disk is full', async ({ skip }) => {
     const home = await newHome()
     if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', home]).status !== 0) return skip()
     onTestFinished(() => void spawnSync('umount', [home]))

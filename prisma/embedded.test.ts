@@ -30,7 +30,7 @@ async function start(directory: string, { durable = false } = {}): Promise<Embed
 }
 
 const postmaster = async (directory: string) => Number((await fs.readFile(path.join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0])
-/** The processes that use a directory: the server and its supervisor. A slim image of Linux has no `ps`. */
+/** The processes of a directory: the server and its supervisor. A slim Linux image has no `ps`. */
 function processesOn(directory: string): string[] {
   const commands =
     process.platform === 'linux'
@@ -52,7 +52,7 @@ describe('the embedded server', () => {
     expect(await run(await second.database('todo'), 'SELECT value FROM kept')).toEqual([{ value: 'ä' }])
   })
 
-  it('runs beside another one, each on a port of its own', async () => {
+  it('runs two servers side by side, each on its own port', async () => {
     const [one, other] = [await newDirectory(), await newDirectory()]
     const servers = await Promise.all([start(one), start(other)])
     const directories = await Promise.all(
@@ -81,7 +81,7 @@ describe('the embedded server', () => {
     while (processesOn(directory).length > 0) await sleep(20)
   })
 
-  it('survives a crash of the server itself, and a lock that names a foreign process', async () => {
+  it('survives a crash of the server, and a stale lock file that names an unrelated process', async () => {
     const directory = await newDirectory()
     const other = await start(await newDirectory())
     const otherDirectory = String((await run(await other.database('postgres'), 'SHOW data_directory'))[0]?.data_directory)

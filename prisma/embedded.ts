@@ -35,7 +35,7 @@ export type EmbeddedServer = {
   port: number
   /** The URL of a database on this server; it is created when it does not exist. */
   database(name: string): Promise<string>
-  /** Where this process serves: a second start on the same directory reports it. */
+  /** Records the address of this process, for the error of a second start on the same directory. */
   announce(url: string): void
   /** Ends the server (fast shutdown: sessions are cut, commits are kept) and waits for its exit. Idempotent. */
   stop(): Promise<void>
@@ -124,7 +124,7 @@ async function start({ rootHome = ROOT_HOME, log = () => {}, durable, ...options
   }
 }
 
-/** A server in a directory of its own that `stop` removes, for disposable data unless `durable` is set. */
+/** A server in a temporary directory that `stop` removes. Its data is disposable unless `durable` is set. */
 export async function startTemporary({ durable = false } = {}): Promise<EmbeddedServer> {
   const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-postgres-'))
   // The server may run as another user than the one that owns the directory.
@@ -139,7 +139,7 @@ export async function startTemporary({ durable = false } = {}): Promise<Embedded
   }
 }
 
-/** PostgreSQL refuses to run as root: it then runs as the first of these unprivileged users that exists. */
+/** PostgreSQL refuses to run as root: then it runs as the user `postgres` if it exists, else as the unprivileged fallback user. */
 function unprivilegedOwner(): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {
@@ -176,13 +176,13 @@ async function reachableBinaries(owner: Owner | undefined, home: string, log: (l
   return { postgres: path.join(copy, 'bin', 'postgres'), initdb: path.join(copy, 'bin', 'initdb') }
 }
 
-/** Lets every user pass through, regardless of this process's umask. */
+/** Lets every user pass through a directory, regardless of this process's umask. */
 async function makeReachable(folder: string): Promise<void> {
   await fs.mkdir(folder, { recursive: true })
   await fs.chmod(folder, 0o755)
 }
 
-/** Lets every user read the files and run the programs that root can run, regardless of the umask of their installation. */
+/** Lets every user read files, and run what root can run, regardless of the umask of their installation. */
 async function makeReadable(folder: string): Promise<void> {
   await fs.chmod(folder, 0o755)
   for (const entry of await fs.readdir(folder, { withFileTypes: true })) {
@@ -242,7 +242,7 @@ function isPostgresOn(directory: string, pid: number): boolean {
   return /postgres/.test(seen) && (process.platform === 'win32' || seen.includes(directory))
 }
 
-/** A process's command line, as this system reports it; empty when there is no such process. */
+/** A process's command line from the operating system; empty when there is no such process. */
 export function commandOf(pid: number): string {
   if (process.platform === 'linux') {
     try {

@@ -13,7 +13,7 @@ const MIGRATIONS = path.join(import.meta.dirname, 'migrations')
 const SCHEMA = path.join(import.meta.dirname, 'schema.prisma')
 /** Ours, to wait for another run as long as it takes. The engine takes Prisma's own (72707369) inside, and gives up on it after 10 s. */
 const LOCK = 7_270_736_900
-/** Distinguishes the sessions of migrations from all others. */
+/** Identifies the sessions of migrations. */
 const SESSION_NAME = 'todo-migration'
 const NO_FILTER = { externalTables: [], externalEnums: [] }
 
@@ -211,7 +211,7 @@ async function exclusively<T>(connection: ConnectionOptions, run: () => Promise<
   })
   try {
     await client.query('SELECT pg_advisory_lock($1)', [LOCK])
-    // A running migration holds the lock. A session without it belongs to a process that was killed, which the server has not noticed yet.
+    // A migrating session holds the lock. One without it belongs to a killed process whose end the server has not noticed.
     await client.query(
       `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
        WHERE datname = current_database() AND usename = current_user AND application_name = $1`,

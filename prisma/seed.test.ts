@@ -4,7 +4,7 @@ import { migrate } from './migrate.ts'
 import { demo, seed } from './seed.ts'
 import { newDatabase } from './testing.ts'
 
-it('adds the demo account with its todos once, however often it runs, and leaves changed todos alone', async () => {
+it('adds the demo account with its todos once, over many concurrent calls, and keeps later changes', async () => {
   const { url, drop } = await newDatabase(inject('databaseUrl'))
   await migrate({ url })
   const db = createDb({ url })

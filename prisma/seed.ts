@@ -6,7 +6,7 @@ export const demo = { email: 'demo@example.com', username: 'demo', password: 'de
 const DEMO_ID = '019e1c00-0000-7000-8000-000000000001'
 const todoId = (index: number) => `019e1c00-0000-7000-8000-0000000001${String(index).padStart(2, '0')}`
 
-/** Adds the demo account unless it is there; its todos are added once and never changed again. */
+/** Adds the demo account if missing. Its todos are added only once, so that the user's changes stay. */
 export async function seed(db: Db, passwordHash: string): Promise<void> {
   const { email, username } = demo
   const prisma = await db.prisma()

@@ -16,7 +16,7 @@ export async function run(url: string, sql: string, values?: unknown[]): Promise
   }
 }
 
-/** An empty database on the server of `url`; `drop` removes it and cuts its connections. */
+/** An empty database on the server of `url`; `drop` removes it and disconnects its clients. */
 export async function newDatabase(url: string) {
   const name = `scratch_${randomUUID().replaceAll('-', '')}`
   await run(url, `CREATE DATABASE ${name}`)

@@ -14,7 +14,7 @@ const operation = {
 }
 
 export function eventsApp(deps: ProcessDeps) {
-  const about = 'What changes tell the world, and the sweep that delivers what was left over.'
+  const about = 'Events about todos, and the sweep that delivers pending ones.'
   return createApp({ name: 'events', about, maxBody: 64 * 1024, events: todoEvents }, deps).post(
     '/',
     serves(operation),

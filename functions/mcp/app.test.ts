@@ -48,7 +48,7 @@ it('gives a user 10 tickets a minute, then 429 with Retry-After', async () => {
   expect((await ask(other.headers)).status).toBe(201)
 })
 
-it('says in a tool result that the quota for open todos is used up', async () => {
+it('answers a tool call with an error when the quota for open todos is used up', async () => {
   const small = await startMcp({ USER_MAX_OPEN_TODOS: '1' })
   const user = await newUser(small)
   const client = await connectClient(new StreamableHTTPClientTransport(new URL(small.url), { requestInit: { headers: user.headers } }))
@@ -62,12 +62,12 @@ describe.each([
   ['HTTP', overHttp],
   ['a WebSocket', overSocket],
 ])("the SDK's client over %s", (_name, connect) => {
-  it('adds, lists, shows, changes, completes and deletes, with structured content that fits the schema it was shown', async () => {
+  it('runs every tool with structured content that matches its output schema', async () => {
     const user = await newUser(world)
     const client = await connect(user.headers)
     expect(client.getServerVersion()).toMatchObject({ name: 'todo', title: 'Todos' })
     expect(client.getInstructions()).toContain('never instructions')
-    // From here on the client checks every structured result against the output schema.
+    // From here on the client validates every structured result against the output schema.
     const { tools } = await client.listTools()
     expect(tools.map(({ name }) => name)).toEqual(['add_task', 'list_tasks', 'get_task', 'update_task', 'complete_task', 'delete_task'])
 
@@ -86,7 +86,7 @@ describe.each([
     await client.close()
   })
 
-  it('pages in short pages, with a cursor in the text too', async () => {
+  it('lists todos in short pages, with the cursor in the text too', async () => {
     const user = await newUser(world)
     for (let index = 0; index < 23; index++) await addTodo(user, `todo ${index}`)
     const client = await connect(user.headers)
@@ -100,9 +100,9 @@ describe.each([
     await client.close()
   })
 
-  it('means by today the day it is where the latest todo with a zone says', async () => {
+  it('takes today from the time zone of the latest todo that has one', async () => {
     const user = await newUser(world)
-    // One of the two is always a day away from UTC.
+    // In one of the two zones it is always another day than in UTC.
     const [time_zone, away] = new Date().getUTCHours() >= 11 ? ['Pacific/Kiritimati', 1] : ['Pacific/Pago_Pago', -1]
     const there = new Date(Date.now() + away * 86_400_000).toISOString().slice(0, 10)
     const dayAfter = new Date(Date.parse(there) + 86_400_000).toISOString().slice(0, 10)
@@ -115,7 +115,7 @@ describe.each([
     await client.close()
   })
 
-  it('shows todos as resources, completes their ids, and brings them along in prompts', async () => {
+  it('shows todos as resources, completes their ids, and includes them in prompts', async () => {
     const user = await newUser(world)
     const today = new Date().toISOString().slice(0, 10)
     const milk = await addTodo(user, 'Buy milk', { due_date: today })
@@ -151,7 +151,7 @@ describe.each([
     await client.close()
   })
 
-  it("reaches nobody else's todos, by tool, resource or completion", async () => {
+  it("gives no access to another user's todos by tool, resource or completion", async () => {
     const [owner, other] = [await newUser(world), await newUser(world)]
     const { id } = await addTodo(owner, 'Secret milk')
     const client = await connect(other.headers)
@@ -161,7 +161,7 @@ describe.each([
       expect(textOf(result)).toContain('There is no such todo. Look up its id with list_tasks')
     }
     expect(await call(client, 'update_task', { todo_id: id, title: 'mine' })).toMatchObject({ isError: true })
-    // The user is never an argument.
+    // No argument selects the user.
     expect(textOf(await call(client, 'list_tasks', { user_id: owner.id }))).toContain('user_id: is not a field known here')
     await expect(client.readResource({ uri: `todo://items/${id}` })).rejects.toThrow(/-32002/)
     for (const value of ['', 'milk', id.slice(0, 8)]) {
@@ -175,7 +175,7 @@ describe.each([
     await client.close()
   })
 
-  it('neither shows nor runs a writing tool for a token that may only read', async () => {
+  it('neither lists nor runs a writing tool for a read-only token', async () => {
     const user = await newUser(world)
     const { id } = await addTodo(user, 'Stay')
     const client = await connect({ authorization: `Bearer ${await tokenFor(user, { scope: 'openid todos:read' })}` })
@@ -193,7 +193,7 @@ describe.each([
     await client.close()
   })
 
-  it('answers wrong arguments with what is wrong, and an unknown tool with a protocol error', async () => {
+  it('answers invalid arguments with their errors, and an unknown tool with a protocol error', async () => {
     const client = await connect((await newUser(world)).headers)
     const result = await call(client, 'add_task', { title: '', due_time: '25:00', nonsense: 1 })
     expect(result.isError).toBe(true)
@@ -209,7 +209,7 @@ describe.each([
     await client.close()
   })
 
-  it('says the code of a protocol error once in its message', async () => {
+  it('leaves the code out of the message of a protocol error', async () => {
     const client = await connect((await newUser(world)).headers)
     const messageOf = (failing: Promise<unknown>) =>
       failing.then(
@@ -223,13 +223,13 @@ describe.each([
     await client.close()
   })
 
-  it('declares no listChanged, because it never sends such a notification', async () => {
+  it('declares no listChanged, because the server never sends that notification', async () => {
     const client = await connect((await newUser(world)).headers)
     expect(client.getServerCapabilities()).toEqual({ tools: {}, resources: {}, prompts: {}, completions: {} })
     await client.close()
   })
 
-  it('names at most 20 of the faults of one call', async () => {
+  it('reports at most 20 errors for one call', async () => {
     const client = await connect((await newUser(world)).headers)
     const nonsense = Object.fromEntries(Array.from({ length: 1_900 }, (_, index) => [`field-${index}`, 1]))
     const text = textOf(await call(client, 'add_task', { title: 'x', ...nonsense }))
@@ -237,7 +237,7 @@ describe.each([
     await client.close()
   })
 
-  it('takes null for no arguments, and answers parameters that fit no request as the mistake of the caller that they are', async () => {
+  it('accepts null as no arguments, and answers invalid params with -32602', async () => {
     const client = await connect((await newUser(world)).headers)
     const ask = (method: string, params: Record<string, unknown>) => client.request({ method, params }, z.looseObject({}))
     expect(await ask('tools/call', { name: 'list_tasks', arguments: null })).toMatchObject({ structuredContent: { count: 0 } })
@@ -255,7 +255,7 @@ describe.each([
 })
 
 describe('tools/list', () => {
-  it('is short, and says of each tool what people and models need to know', async () => {
+  it('lists tools in a short answer, each with its title, description and hints', async () => {
     const user = await newUser(world)
     const answer = await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, user.headers)
     const text = await answer.text()
@@ -287,7 +287,7 @@ describe('tools/list', () => {
 describe('POST', () => {
   const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
 
-  it('needs a good token', async () => {
+  it('answers POST with 401 without a valid token', async () => {
     for (const headers of [{}, { authorization: 'Bearer nonsense' }] as Record<string, string>[]) {
       const answer = await post(list, headers)
       expect(answer.status).toBe(401)
@@ -297,7 +297,7 @@ describe('POST', () => {
     }
   })
 
-  it('takes one message, as JSON', async () => {
+  it('accepts one JSON message in a POST', async () => {
     const { headers } = await newUser(world)
     const status = async (body: unknown, more = {}) => {
       const answer = await post(body, { ...headers, ...more })
@@ -319,7 +319,7 @@ describe('POST', () => {
     expect((await status(`"${'x'.repeat(1024 * 1024)}"`))[0]).toBe(413)
   })
 
-  it('has neither a stream to GET nor a session to DELETE', async () => {
+  it('answers 405 to GET and DELETE: there are no streams and no sessions', async () => {
     const { headers } = await newUser(world)
     for (const method of ['GET', 'DELETE']) {
       const answer = await fetch(world.url, { method, headers: { ...headers, accept: 'text/event-stream' } })
@@ -328,13 +328,13 @@ describe('POST', () => {
     }
   })
 
-  it('is not for pages of other origins', async () => {
+  it('answers 403 to a POST from another origin', async () => {
     const { headers } = await newUser(world)
     expect((await post(list, { ...headers, origin: 'https://evil.example.com' })).status).toBe(403)
     expect((await post(list, { ...headers, origin: 'https://app.example.com' })).status).toBe(200)
   })
 
-  it('tells nothing of a failure that nobody foresaw but where the log has it', async () => {
+  it('answers an unexpected failure with only its reference in the log', async () => {
     const user = await newUser(world)
     const broken = { ...world.deps.db, query: () => Promise.reject(new Error('secret detail')) }
     const { answerPost } = await import('./http.ts')
@@ -362,7 +362,7 @@ describe('POST', () => {
 })
 
 describe('where tokens come from', () => {
-  it('is said in the metadata, and in every refusal, when a Better Auth server is configured', async () => {
+  it('names the authorization server in the metadata and in every 401 when a Better Auth server is configured', async () => {
     const protectedWorld = await startMcp({
       BETTER_AUTH_ISSUER: 'https://auth.example.com',
       BETTER_AUTH_JWKS_URL: 'http://127.0.0.1:9/jwks',

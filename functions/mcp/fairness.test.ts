@@ -1,4 +1,4 @@
-// One user cannot take the process away from the others: sockets, calls, memory.
+// One user cannot exhaust the sockets, calls or memory of a process.
 import { describe, expect, it } from 'vitest'
 import { newUser, type TestUser } from '../../shared/testing/context.ts'
 import { createInboxes } from './inbox.ts'
@@ -8,7 +8,7 @@ const MiB = 1024 * 1024
 
 async function open(world: McpWorld, user: TestUser) {
   const client = openSocket(world.socketUrl, { headers: user.headers })
-  // A connection that the server cuts may fail to write what it still has.
+  // A connection that the server drops may fail to write its pending frames.
   client.socket.on('error', () => {})
   await client.opened
   return client
@@ -18,7 +18,7 @@ type Client = Awaited<ReturnType<typeof open>>
 const codesOf = (world: McpWorld) => world.lines.filter(({ message }) => message === 'disconnected').map(({ fields }) => fields.code)
 
 describe('the sockets of one user', () => {
-  it('are refused with 429 and Retry-After beyond the limit, while another user gets in and is answered', async () => {
+  it('answers 429 with Retry-After to a socket above the limit of its user, while another user connects', async () => {
     const world = await startMcp({ MCP_MAX_CONNECTIONS_PER_USER: '2' })
     const [greedy, other] = [await newUser(world), await newUser(world)]
     const [first] = [await open(world, greedy), await open(world, greedy)]
@@ -36,7 +36,7 @@ describe('the sockets of one user', () => {
     await expect.poll(() => again().catch(String)).toBeUndefined()
   })
 
-  it('are at most 20 unless the environment says otherwise, however many are asked for at once', async () => {
+  it('opens at most 20 of many concurrent sockets of one user by default', async () => {
     const world = await startMcp()
     const user = await newUser(world)
     const clients = Array.from({ length: 30 }, () => openSocket(world.socketUrl, { headers: user.headers }))
@@ -47,7 +47,7 @@ describe('the sockets of one user', () => {
 })
 
 describe('the calls of one user', () => {
-  it('run and wait in one lane over all sockets; one more gets -32000 and the seconds to wait, and other users are answered', async () => {
+  it('limits the calls of one user over all sockets: one more gets -32000 with the seconds to wait, and other users are answered', async () => {
     const world = await startMcp({ USER_MAX_RUNNING: '2', USER_MAX_WAITING: '1' })
     const [greedy, other] = [await newUser(world), await newUser(world)]
     const { change, waiting, release } = await heldTodo(world, greedy)
@@ -69,7 +69,7 @@ describe('the calls of one user', () => {
     for (const { socket } of [first, second, third]) socket.close()
   })
 
-  it('share their lane with requests over HTTP', async () => {
+  it('counts calls on sockets and requests over HTTP together', async () => {
     const world = await startMcp({ USER_MAX_RUNNING: '1', USER_MAX_WAITING: '0' })
     const user = await newUser(world)
     const { ask, socket } = await open(world, user)
@@ -80,7 +80,7 @@ describe('the calls of one user', () => {
     socket.close()
   })
 
-  it('keep their place in the lane until they end, also when their connection is gone', async () => {
+  it('counts a call until it ends, even when its connection has closed', async () => {
     const world = await startMcp({ USER_MAX_RUNNING: '1', USER_MAX_WAITING: '0' })
     const user = await newUser(world)
     const { change, waiting, release, title } = await heldTodo(world, user)
@@ -99,7 +99,7 @@ describe('the calls of one user', () => {
 })
 
 describe('messages that were received and not processed', () => {
-  it('are not read beyond 2 MiB of a user, and all answered once there is room', async () => {
+  it('reads at most 2 MiB of unprocessed messages of a user, and answers all of them once there is room', async () => {
     const world = await startMcp({ USER_MAX_RUNNING: '1' })
     const user = await newUser(world)
     const { change, waiting, release } = await heldTodo(world, user)
@@ -111,7 +111,7 @@ describe('messages that were received and not processed', () => {
     for (let id = 0; id < total; id++)
       sender.say({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'list_tasks', arguments: { q: query } } })
     await expect.poll(() => world.sockets.heldBytes).toBeGreaterThan(1.7 * MiB)
-    // The inbox, one message that found no room, and what was read along with it.
+    // The inbox, one message that found no room, and the rest of the same chunk.
     expect(world.sockets.heldBytes).toBeLessThan(4 * MiB)
     expect(sender.socket.bufferedAmount).toBeGreaterThan(5 * MiB)
     await release()
@@ -122,7 +122,7 @@ describe('messages that were received and not processed', () => {
     await expect.poll(() => world.sockets.heldBytes).toBe(0)
   })
 
-  it('count for the limit of the process while they are not complete', async () => {
+  it('counts incomplete messages towards the limit of the process', async () => {
     const world = await startMcp({ MCP_MAX_HELD_BYTES: String(2 * MiB) })
     const user = await newUser(world)
     const clients = await Promise.all([1, 2, 3].map(() => open(world, user)))
@@ -137,7 +137,7 @@ describe('messages that were received and not processed', () => {
     await expect.poll(() => world.sockets.heldBytes).toBe(0)
   })
 
-  it('take no more room than the inbox has, and try again when a message is done', () => {
+  it('limits an inbox to its size, and retries waiting messages when one is released', () => {
     const inboxes = createInboxes(10)
     const retries: string[] = []
     const reserve = (bytes: number, name = '') => inboxes.reserve('ada', bytes, () => retries.push(name))
@@ -152,7 +152,7 @@ describe('messages that were received and not processed', () => {
 })
 
 describe('answers that are not read', () => {
-  it('never hold more than the limit of the process, on 100 sockets, while another user gets in and is answered', async () => {
+  it('holds unread answers of 100 sockets within the limit of the process, while another user connects and is answered', async () => {
     const limit = 4 * MiB
     const answer = 900_000
     const enough = 10
@@ -166,7 +166,7 @@ describe('answers that are not read', () => {
     const watch = setInterval(() => {
       peak = Math.max(peak, world.sockets.heldBytes)
     })
-    /** Asks as fast as the server reads, and reads nothing. An answer repeats its id. */
+    /** Sends requests as fast as the server reads, and reads nothing. An answer repeats its id. */
     async function flood({ socket }: Client, most: number) {
       socket.pause()
       for (let id = 0; id < most && socket.readyState === socket.OPEN && codesOf(world).length < enough; id++) {
@@ -174,7 +174,7 @@ describe('answers that are not read', () => {
         await new Promise((sent) => socket.send(ping, sent))
       }
     }
-    // The kernel takes some 3 MB a socket before the process has to hold anything: that much from all would take long.
+    // The kernel buffers about 3 MB a socket before the process holds anything: filling all of them would take long.
     const flooding = Promise.all(clients.map((client, index) => flood(client, index < 20 ? Number.POSITIVE_INFINITY : 1)))
     await expect.poll(() => codesOf(world), { timeout: 40_000 }).toContain(1013)
     const { ask, socket } = await open(world, await newUser(world))
@@ -192,7 +192,7 @@ describe('answers that are not read', () => {
 })
 
 describe('pings', () => {
-  it('of a client are answered by the newest, however many come at once', async () => {
+  it('answers only the newest of many pings that arrive at once', async () => {
     const world = await startMcp()
     const { socket, ask } = await open(world, await newUser(world))
     const pongs: string[] = []

@@ -1,4 +1,4 @@
-// What a message may cost before it is refused: the SDK's schemas know no bounds of their own.
+// The cost of a message before it is rejected: the SDK's schemas have no limits of their own.
 import { expect, it } from 'vitest'
 import { messageLimits, parseMessage, readMessage } from './messages.ts'
 

@@ -1,4 +1,4 @@
-// A request that cannot be served is answered under its own id, so that its caller does not wait for a timeout.
+// An invalid request is answered under its own id, so that its client does not wait for a timeout.
 import { describe, expect, it } from 'vitest'
 import { newUser } from '../../shared/testing/context.ts'
 import { messageLimits, parseMessage } from './messages.ts'
@@ -54,7 +54,7 @@ describe.each([
     expect(await ask({ jsonrpc: '2.0', id: 0, ...message })).toMatchObject({ id: 0, error: { code: -32600 } })
   })
 
-  it('quotes no more than 200 characters of a bad request', async () => {
+  it('quotes at most 200 characters of an invalid request', async () => {
     const unknown = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`member-${n}`, 0]))
     const answer = await ask({ jsonrpc: '2.0', id: 1, method: 'ping', ...unknown })
     expect(JSON.stringify(answer).length).toBeLessThan(400)
@@ -75,29 +75,29 @@ describe('a message', () => {
     expect(parseMessage(bytes(text))).toMatchObject({ type: 'unreadable', error: { code: -32600 } })
   })
 
-  it('is parsed with any number of commas, quotes and brackets in its texts', () => {
+  it('parses a message with any number of commas, quotes and brackets in its texts', () => {
     const text = JSON.stringify([...Array(values - 10).fill(0), '[{,"\\\\'.repeat(10_000), 'é,'])
     expect(parseMessage(bytes(text)).type).toBe('value')
   })
 
-  it('is not JSON when its bytes are not UTF-8', () => {
+  it('answers -32700 to a message that is not UTF-8', () => {
     expect(parseMessage(Buffer.from([0x22, 0xff, 0x22]))).toMatchObject({ type: 'unreadable', error: { code: -32700 } })
   })
 
-  it('with too many values is answered with -32600 on a socket, which stays open', async () => {
+  it('answers -32600 to a message with too many values, and keeps its socket open', async () => {
     expect(await overSocket(Array(20_000).fill(0))).toMatchObject({ id: null, error: { code: -32600 } })
   })
 })
 
-describe("the predecessor's messages", () => {
-  it.each([[['milk']], ['milk'], [5]])('get -32602 under their own id when their params are %j', async (params) => {
+describe('legacy messages', () => {
+  it.each([[['milk']], ['milk'], [5]])('answers -32602 under its own id to a legacy message with the params %j', async (params) => {
     expect(await overSocket({ method: 'call/add_task', params, id: 7 })).toEqual({
       id: 7,
       error: { code: -32602, message: 'params: must be an object' },
     })
   })
 
-  it('are answered under null when their id is no id', async () => {
+  it('answers a legacy message with an invalid id under null', async () => {
     expect(await overSocket({ method: 'call/list_tasks', id: { a: 1 } })).toMatchObject({ id: null, result: { count: 0 } })
   })
 })

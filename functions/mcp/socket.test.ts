@@ -32,7 +32,7 @@ const newTicket = async (headers: Record<string, string>) => {
 describe('the handshake', () => {
   const asProtocol = (token: string) => `bearer.${Buffer.from(token).toString('base64url')}`
 
-  it('takes a token from the Authorization header, a subprotocol or a ticket, and answers with the subprotocol mcp alone', async () => {
+  it('accepts a token in the Authorization header, a subprotocol or a ticket, and selects the subprotocol mcp', async () => {
     const user = await newUser(world)
     const ways = [
       openSocket(world.socketUrl, { headers: user.headers }),
@@ -54,7 +54,7 @@ describe('the handshake', () => {
     await expect.poll(() => handshakes().filter(({ fields }) => fields.user_id === user.id)).toHaveLength(5)
   })
 
-  it('refuses everything else before it upgrades, with a problem', async () => {
+  it('rejects an invalid handshake before the upgrade, with a problem', async () => {
     const { headers, token } = await newUser(world)
     const spent = await newTicket(headers)
     const first = openSocket(`${world.socketUrl}?ticket=${spent}`)
@@ -92,7 +92,7 @@ describe('the handshake', () => {
     expect(JSON.stringify(world.lines)).not.toContain(spent)
   })
 
-  it('knows no upgrade in HTTP/1.0', async () => {
+  it('does not upgrade a request of HTTP/1.0', async () => {
     const { host, port, pathname } = new URL(world.url)
     const { headers } = await newUser(world)
     const socket = connect(Number(port), '127.0.0.1')
@@ -104,7 +104,7 @@ describe('the handshake', () => {
     socket.destroy()
   })
 
-  it("refuses a name that is not its own on somebody's own machine, and there only", async () => {
+  it('rejects a foreign Host on a loopback server, and only there', async () => {
     const local = await startMcp({ CORS_ORIGINS: 'loopback' })
     const cluster = await startMcp({ CORS_ORIGINS: 'loopback', HOST: '' })
     const { headers } = await newUser(world)
@@ -120,7 +120,7 @@ describe('the handshake', () => {
     }
   })
 
-  it('refuses one connection too many, for the moment', async () => {
+  it('answers 503 with Retry-After to a socket above the limit of the process', async () => {
     const small = await startMcp({ MCP_MAX_CONNECTIONS: '1' })
     const user = await newUser(world)
     const only = await open(user, { at: small })
@@ -132,7 +132,7 @@ describe('the handshake', () => {
 })
 
 describe('a connection', () => {
-  it('answers garbage and batches by the book, and lets go of who sends nothing else', async () => {
+  it('answers garbage and batches with JSON-RPC errors, and closes a socket that sends nothing else', async () => {
     const { say, next, closed, ask } = await open(await newUser(world))
     for (const [frame, code] of [
       ['{', -32700],
@@ -153,7 +153,7 @@ describe('a connection', () => {
     expect(await closed).toEqual({ code: 1008, reason: 'too many unreadable messages' })
   })
 
-  it('closes with 1003 on binary, 1009 on too much, 1007 on what is no UTF-8', async () => {
+  it('closes a socket with 1003 on binary frames, 1009 on large ones and 1007 on invalid UTF-8', async () => {
     const user = await newUser(world)
     const send = async (data: Buffer | string, binary: boolean) => {
       const { socket, closed } = await open(user)
@@ -165,7 +165,7 @@ describe('a connection', () => {
     expect(await send(Buffer.from([0xff, 0xfe]), false)).toBe(1007)
   })
 
-  it('runs each id once, and answers a request that was given up', async () => {
+  it('runs each request id once, and answers a cancelled request', async () => {
     const user = await newUser(world)
     const { change, release } = await heldTodo(world, user)
     const { say, next, ask, socket } = await open(user)
@@ -180,7 +180,7 @@ describe('a connection', () => {
     socket.close()
   })
 
-  it('closes the connection of a client that does not read its answers with 1013, and says why', async () => {
+  it('closes the socket of a client that does not read its answers with 1013 and a reason', async () => {
     const narrow = await startMcp({}, { unreadBytes: 64 * 1024 })
     const user = await newUser(world)
     await addLargeTodos(world, user)
@@ -194,7 +194,7 @@ describe('a connection', () => {
     await expect.poll(() => narrow.sockets.heldBytes).toBe(0)
   })
 
-  it('pings, and ends without who does not pong', async () => {
+  it('pings a client, and closes its socket when it does not answer', async () => {
     const nervous = await startMcp({}, { pingMs: 500 })
     const user = await newUser(world)
     const [alive, dead] = [await open(user, { at: nervous }), await open(user, { at: nervous, autoPong: false })]
@@ -204,13 +204,13 @@ describe('a connection', () => {
     alive.socket.close()
   })
 
-  it('closes with 4401 when the token expires, after the running calls', async () => {
+  it('closes a socket with 4401 when its token expires, after the running calls', async () => {
     const user = await newUser(world)
     const { change, release } = await heldTodo(world, user)
     const socket = openSocket(world.socketUrl, { headers: { authorization: `Bearer ${await tokenFor(user, { seconds: 2 })}` } })
     await socket.opened
     socket.say(change(1))
-    // Asked again and again until the connection takes no more.
+    // Repeat until the connection takes no more requests.
     const refusal = async () => (await socket.ask(2, 'ping')).error?.code
     await expect.poll(refusal, { timeout: 5000 }).toBe(-32000)
     await release()
@@ -218,7 +218,7 @@ describe('a connection', () => {
     expect(await socket.closed).toEqual({ code: 4401, reason: 'the token has expired' })
   })
 
-  it('drains: running calls are answered, new ones and new connections refused, then 1001', async () => {
+  it('drains a socket: answers running calls, rejects new calls and sockets, then closes with 1001', async () => {
     const ending = await startMcp()
     const user = await newUser(world)
     const { change, release } = await heldTodo(world, user)
@@ -235,7 +235,7 @@ describe('a connection', () => {
     await drained
   })
 
-  it('refuses with -32000 what waits when the process drains, and does not run it', async () => {
+  it('answers -32000 to waiting calls when the process drains, and does not run them', async () => {
     const ending = await startMcp({ USER_MAX_RUNNING: '1' })
     const user = await newUser(world)
     const { change, waiting, release } = await heldTodo(world, user)
@@ -252,7 +252,7 @@ describe('a connection', () => {
     expect(await listTodos(contextOf(world.deps, user), ListTodos.parse({}))).toMatchObject({ todos: [{ title: 'changed' }] })
   })
 
-  it('says of a call that outlasts the drain that its outcome is not known, before it closes with 1001', async () => {
+  it('reports the outcome of a call that outlasts the drain as unknown, before it closes with 1001', async () => {
     const ending = await startMcp({}, { leaveMs: 100 })
     const user = await newUser(world)
     const { change, waiting, release } = await heldTodo(world, user)
@@ -266,7 +266,7 @@ describe('a connection', () => {
     await drained
   })
 
-  it('answers every request before it closes, also when it closes for a fault of the client', async () => {
+  it('answers every request before it closes a socket, even after an invalid frame', async () => {
     const world = await startMcp({ USER_MAX_RUNNING: '1' })
     const user = await newUser(world)
     const { change, waiting, release } = await heldTodo(world, user)
@@ -282,7 +282,7 @@ describe('a connection', () => {
     await release()
   })
 
-  it('keeps nothing that the next one would miss', async () => {
+  it('holds no state per connection', async () => {
     const user = await newUser(world)
     for (const title of ['a', 'b', 'c']) await createTodo(contextOf(world.deps, user), { title })
     const page = async (args: object) => {
@@ -296,8 +296,8 @@ describe('a connection', () => {
   })
 })
 
-describe('messages of the predecessor', () => {
-  it('are answered in its shape, for the user of the token', async () => {
+describe('legacy messages on a socket', () => {
+  it('answers legacy messages in their own form, for the user of the token', async () => {
     const [user, other] = [await newUser(world), await newUser(world)]
     const { say, next, socket } = await open(user)
     const tell = (message: object) => {
@@ -317,7 +317,7 @@ describe('messages of the predecessor', () => {
 })
 
 describe('the transport', () => {
-  it('listens at once, hands on nothing before start, and says once that it is closed', async () => {
+  it('buffers messages until the transport starts, and reports its close once', async () => {
     const http = createServer()
     const { port, stop } = await listen(http)
     const sockets = new WebSocketServer({ server: http })
@@ -340,10 +340,10 @@ describe('the transport', () => {
     await expect(transport.start()).rejects.toThrow()
     await expect.poll(() => seen).toHaveLength(2)
     expect(seen[1]).toEqual([list(1), { authInfo }])
-    // A client that says no goodbye is not waited for.
+    // A client that does not answer the close frame is dropped.
     client.socket.pause()
     await Promise.all([transport.close(), transport.close()])
-    // The call still runs: the SDK would drop its answer, and nothing would notice its end.
+    // The call still runs: the SDK would drop its answer, and its end would go unnoticed.
     expect(closes).toBe(0)
     await transport.send({ jsonrpc: '2.0', id: 1, result: {} })
     expect(closes).toBe(1)

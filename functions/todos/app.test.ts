@@ -1,4 +1,4 @@
-// The HTTP contract of todos: status, headers, problems, someone else's data. What the operations do has its tests beside them.
+// The HTTP contract of todos: status, headers, problems, other users' data. The operations have their own tests.
 import { sql } from '@todo/prisma'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Problem } from '../../shared/openapi/problems.ts'
@@ -26,7 +26,7 @@ async function newClient() {
   return { user, base, send, create }
 }
 
-/** The problem that a response must be (RFC 9457), with exactly these fields. */
+/** Expects a problem (RFC 9457) with exactly these fields. */
 async function problemOf(response: Response, status: number) {
   expect(response.status).toBe(status)
   expect(response.headers.get('content-type')).toBe('application/problem+json')
@@ -39,7 +39,7 @@ const pointers = async (response: Response) => (await problemOf(response, 422)).
 const nextOf = (response: Response) => /^<([^>]+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1]
 
 describe('POST /{user_id}/todos', () => {
-  it('answers 201 with the todo, at its Location too', async () => {
+  it('answers 201 with the todo and its Location', async () => {
     const { base, send, user } = await newClient()
     const sent = { priority: 'high', tags: ['a', 'b'], due_date: '2027-01-15', due_time: '09:30', time_zone: 'Europe/Berlin' }
     const response = await send('POST', '', { title: '  Buy milk ', ...sent })
@@ -115,7 +115,7 @@ describe('POST /{user_id}/todos', () => {
     }
   })
 
-  it('refuses what is no JSON, or not sent as JSON', async () => {
+  it('rejects a body that is not JSON, or not sent as JSON', async () => {
     const { base, user } = await newClient()
     const post = (body: string, type?: string) =>
       app.request(base, { method: 'POST', body, headers: { ...user.headers, ...(type ? { 'content-type': type } : {}) } })
@@ -127,7 +127,7 @@ describe('POST /{user_id}/todos', () => {
 })
 
 describe('GET /{user_id}/todos', () => {
-  it('answers with an envelope, and an empty one when there is nothing', async () => {
+  it('answers a list with an envelope, also without todos', async () => {
     const { send, create } = await newClient()
     const empty = await send('GET')
     expect(empty.headers.has('link')).toBe(false)
@@ -136,7 +136,7 @@ describe('GET /{user_id}/todos', () => {
     expect(await (await send('GET')).json()).toEqual({ todos: [second, first], count: 2, next_cursor: null })
   })
 
-  it('links to the next page, which keeps every other parameter, until there is none', async () => {
+  it('links each page to the next one, with every other parameter kept', async () => {
     const { base, send, create } = await newClient()
     for (const title of ['c', 'a', 'b']) await create({ title: `a & ${title}=ü`, tags: ['x,y'] })
     await create({ title: 'other' })
@@ -154,7 +154,7 @@ describe('GET /{user_id}/todos', () => {
     expect(seen).toEqual(['a & a=ü', 'a & b=ü', 'a & c=ü'])
   })
 
-  it('has 500 todos a page unless the request sets a limit, on the pages that follow too', async () => {
+  it('lists 500 todos a page by default, on later pages too', async () => {
     const { send, user } = await newClient()
     await world.deps.db.execute(
       sql`INSERT INTO todos (id, user_id, title) SELECT gen_random_uuid(), ${user.id}, 'x' FROM generate_series(1, 1001)`,
@@ -203,7 +203,7 @@ describe('GET /{user_id}/todos', () => {
     expect(await pointers(await send('GET', `?${query}`))).toEqual(expected)
   })
 
-  it('refuses a cursor of another sort', async () => {
+  it('rejects a cursor of another sort', async () => {
     const { send, create } = await newClient()
     await create()
     await create()
@@ -213,7 +213,7 @@ describe('GET /{user_id}/todos', () => {
 })
 
 describe.each(['PUT', 'PATCH'])('%s /{user_id}/todos/{todo_id}', (method) => {
-  it('changes what is sent and nothing else, clears by null, and can be repeated', async () => {
+  it('changes only the fields sent, clears a field with null, and is idempotent', async () => {
     const { send, create } = await newClient()
     const todo = await create({ description: 'x', priority: 'low', due_date: '2027-01-15' })
     const response = await send(method, `/${todo.id}`, { description: null, due_time: '09:30' })
@@ -241,7 +241,7 @@ describe.each(['PUT', 'PATCH'])('%s /{user_id}/todos/{todo_id}', (method) => {
 })
 
 describe('PATCH /{user_id}/todos/{todo_id}/complete', () => {
-  it('toggles without a body, with an empty one and with {}', async () => {
+  it('toggles a todo without a body, with an empty one and with {}', async () => {
     const { base, send, create, user } = await newClient()
     const { id } = await create()
     const answers = [
@@ -256,7 +256,7 @@ describe('PATCH /{user_id}/todos/{todo_id}/complete', () => {
     expect(await Promise.all(answers.map(async (response) => (await answer(response, Todo)).completed))).toEqual([true, false, true])
   })
 
-  it('sets what it is told to, however often', async () => {
+  it('sets the given state of completion, idempotently', async () => {
     const { send, create } = await newClient()
     const { id } = await create()
     const completed = await answer(await send('PATCH', `/${id}/complete`, { completed: true }), Todo)
@@ -277,7 +277,7 @@ describe('PATCH /{user_id}/todos/{todo_id}/complete', () => {
 })
 
 describe('DELETE /{user_id}/todos/{todo_id}', () => {
-  it('says so once, then 404', async () => {
+  it('deletes a todo once, then answers 404', async () => {
     const { send, create } = await newClient()
     const { id } = await create()
     const response = await send('DELETE', `/${id}`)
@@ -296,8 +296,8 @@ const onOne = [
   ['PATCH', '/complete', undefined],
 ] as const
 
-describe.each(onOne)('%s on one todo%s: whose it is', (method, suffix, body) => {
-  it("answers 404 for someone else's id under one's own path, as for one that never was", async () => {
+describe.each(onOne)('%s on another user’s todo%s', (method, suffix, body) => {
+  it("answers 404 for another user's id under the caller's own path, as for an unknown id", async () => {
     const [mine, theirs] = [await newClient(), await newClient()]
     const todo = await theirs.create()
     const { instance: _, ...forTheirs } = await problemOf(await mine.send(method, `/${todo.id}${suffix}`, body), 404)
@@ -307,7 +307,7 @@ describe.each(onOne)('%s on one todo%s: whose it is', (method, suffix, body) => 
     expect(await (await theirs.send('GET', `/${todo.id}`)).json()).toEqual(todo)
   })
 
-  it("answers 403 under someone else's path, 401 without a token, 422 for an id that is no UUID", async () => {
+  it("answers 403 under another user's path, 401 without a token, 422 for an id that is not a UUID", async () => {
     const [mine, theirs] = [await newClient(), await newClient()]
     const todo = await theirs.create()
     await problemOf(await mine.send(method, `${theirs.base}/${todo.id}${suffix}`, body), 403)
@@ -323,7 +323,7 @@ describe.each(onOne)('%s on one todo%s: whose it is', (method, suffix, body) => 
 })
 
 describe('everything else', () => {
-  it("answers 403 for someone else's list, and adds nothing to it", async () => {
+  it("answers 403 for another user's list, and adds nothing to it", async () => {
     const [mine, theirs] = [await newClient(), await newClient()]
     await problemOf(await mine.send('GET', theirs.base), 403)
     await problemOf(await mine.send('POST', theirs.base, { title: 'x' }), 403)
@@ -343,18 +343,18 @@ describe('everything else', () => {
     await problemOf(response, 405)
   })
 
-  it('answers 404 at other addresses', async () => {
+  it('answers 404 at unknown addresses', async () => {
     const { send } = await newClient()
     for (const path of ['/', `/${NEVER}/`, `/${NEVER}/complete/now`]) await problemOf(await send('GET', path), 404)
   })
 
-  it('takes an id in upper case as the same', async () => {
+  it('accepts a todo id in upper case', async () => {
     const { send, create } = await newClient()
     const todo = await create()
     expect(await (await send('GET', `/${todo.id.toUpperCase()}`)).json()).toEqual(todo)
   })
 
-  it('answers every route under /me as under the id of the caller', async () => {
+  it('answers every route under /me as under the caller’s id', async () => {
     const { user, create, send } = await newClient()
     const todo = await create({ title: 'a' })
     const mine = (method: string, path = '', body?: unknown) => send(method, `/api/v1/me/todos${path}`, body)
@@ -381,7 +381,7 @@ describe('everything else', () => {
     await problemOf(await mine.send('GET', '/api/v1/ME/todos'), 403)
   })
 
-  it("writes addresses as they were sent, for a foreign issuer's user id that no header can hold", async () => {
+  it("keeps the encoded path in Location and Link for a foreign issuer's user id that no header can hold", async () => {
     const actor = {
       userId: `用户 <${NEVER}>`,
       issuer: 'https://id.example.org',

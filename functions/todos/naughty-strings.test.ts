@@ -1,4 +1,4 @@
-// The Big List of Naughty Strings through every text that a todo has: kept byte for byte or refused, and never a 5xx.
+// The Big List of Naughty Strings in every text field of a todo: stored byte for byte or rejected, never a 5xx.
 import naughty from 'big-list-of-naughty-strings/blns.json' with { type: 'json' }
 import { afterAll, describe, expect, it } from 'vitest'
 import { Problem } from '../../shared/openapi/problems.ts'
@@ -40,7 +40,7 @@ async function newClient() {
   }
 }
 
-/** Creates one todo for each string, and compares what is stored, if it is, with what was sent. */
+/** Creates a todo for each string, and compares the stored text with the sent one. */
 async function roundTrip(field: 'title' | 'description' | 'tags', min: number, max: number) {
   const client = await newClient()
   const stored: Todo[] = []
@@ -62,11 +62,11 @@ async function roundTrip(field: 'title' | 'description' | 'tags', min: number, m
 }
 
 describe('naughty strings', () => {
-  it('as titles', () => roundTrip('title', 1, 255))
-  it('as descriptions', () => roundTrip('description', 0, 1000))
-  it('as tags', () => roundTrip('tags', 1, 50))
+  it('stores or rejects naughty strings as titles', () => roundTrip('title', 1, 255))
+  it('stores or rejects naughty strings as descriptions', () => roundTrip('description', 0, 1000))
+  it('stores or rejects naughty strings as tags', () => roundTrip('tags', 1, 50))
 
-  it('as q and as tag find what they are in', async () => {
+  it('finds todos by naughty strings as q and as tag', async () => {
     const client = await newClient()
     await client.create({ title: 'innocent' })
     for (const text of strings.filter((text) => fits(text, 1, 50))) await client.create({ title: `>${text}<`, tags: [text] })
@@ -103,7 +103,7 @@ describe('limits count code points, as people do', () => {
     }
   })
 
-  it('tags: 10 of 50', async () => {
+  it('counts code points in the limit of 10 tags with 50 characters', async () => {
     const client = await newClient()
     const tags = Array.from({ length: 10 }, (_, n) => '👍'.repeat(49) + n)
     expect(await answer(await client.create({ title: 'x', tags }), Todo)).toMatchObject({ tags })

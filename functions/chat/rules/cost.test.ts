@@ -1,4 +1,4 @@
-// What a message may cost, whatever it says: other users' requests wait for each piece of it that runs without a break.
+// The cost of any message: other users' requests wait for each uninterrupted piece of its work.
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { contextOf, testDeps } from '../../../shared/testing/context.ts'
@@ -60,7 +60,7 @@ beforeAll(async () => {
   await few.say('complete unicorn tomorrow and show my tasks')
 }, 120_000)
 
-it('answers the message that once took twenty seconds', async () => {
+it('answers a message fast that once took twenty seconds', async () => {
   for (const times of [198, 78]) {
     const { longest, total } = await measure(() => few.say(`delete ${'abce '.repeat(times)}`))
     expect(longest).toBeLessThan(PIECE)
@@ -128,7 +128,7 @@ const message = fc
   })
   .filter((text) => text !== '')
 
-it('reads any message in pieces', async () => {
+it('reads a message in short pieces, so that other requests run in between', async () => {
   await fc.assert(
     fc.asyncProperty(message, async (text) => {
       const { longest } = await measure(() => few.say(text))
@@ -150,7 +150,7 @@ it('reads any message in pieces', async () => {
   )
 }, 240_000)
 
-it('asks about 10,000 todos in pieces', async () => {
+it('asks about 10,000 todos in short pieces of work', async () => {
   const writing = chatApp(deps)
   const { say } = await createTalker(
     world,

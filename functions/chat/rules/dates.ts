@@ -110,7 +110,7 @@ function daysUntil(day: string, wall: Date): number {
   return (weekday - wall.getUTCDay() + 7) % 7 || 7
 }
 
-/** Friday for those who work, Sunday once that is over. */
+/** The end of the week: Friday, or Sunday once Friday has passed. */
 function endOfWeek(wall: Date): string {
   const weekday = (wall.getUTCDay() + 6) % 7
   return dayAfter(wall.toISOString().slice(0, 10), (weekday <= 4 ? 4 : 6) - weekday)
@@ -152,7 +152,7 @@ function toWhen(day: ParsedResult | undefined, time: ParsedResult | undefined, w
   const hour = clock.start.get('hour') ?? 0
   const bare = !clock.start.isCertain('meridiem') && /(?:\bat|@)\s*[1-8](?::\d{2})?$/i.test(clock.text)
   const ahead = !day && hour <= wall.getUTCHours() && wall.getUTCHours() < hour + 12
-  // Nobody means five in the morning by "at 5"; "at 7", said at noon, is this evening.
+  // "at 5" is read as 17:00, not five in the morning; "at 7", sent at noon, is this evening.
   const afternoon = bare && hour >= 1 && (hour <= 6 || (hour <= 8 && ahead))
   const clockTime = `${pad(afternoon ? hour + 12 : hour, 2)}:${pad(clock.start.get('minute'), 2)}`
   if (day) return { date, time: clockTime, daySaid: true }

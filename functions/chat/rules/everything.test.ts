@@ -14,7 +14,7 @@ const numbered = (count: number, fields: Omit<Row, 'title'> = {}): Row[] =>
   Array.from({ length: count }, (_, index) => ({ ...fields, title: `Task number ${index + 1}` }))
 
 describe('everything', () => {
-  it('names the true number of todos before it deletes them, and deletes each of them', async () => {
+  it('asks with the exact number of todos before it deletes them all', async () => {
     const { say, all } = await createTalker(world, app, numbered(620))
     const asked = await say('delete everything')
     expect(asked.response).toMatch(/^This would delete 620 todos: “Task number 1”, .*“Task number 10” and 610 more\./)
@@ -28,7 +28,7 @@ describe('everything', () => {
     expect(await all()).toBe(0)
   })
 
-  it('completes all that is open and no more, and says how many that is', async () => {
+  it('completes only the open todos, and reports how many', async () => {
     const { say, open, all } = await createTalker(world, app, [...numbered(130), { title: 'Old', completedAt: new Date('2026-01-01') }])
     expect((await say('complete everything')).response).toContain('This would complete 130 todos')
     expect((await say('yes')).response).toContain('Done: completed 130 todos: “Task number 1”, ')
@@ -36,7 +36,7 @@ describe('everything', () => {
     expect(await all()).toBe(131)
   })
 
-  it('runs only what it asked about, not what was added in the meantime', async () => {
+  it('runs only the confirmed calls, not ones for todos added meanwhile', async () => {
     const { say, user, titles } = await createTalker(world, app, numbered(120))
     await say('delete everything')
     await (await world.deps.db.prisma()).todo.create({ data: { id: crypto.randomUUID(), userId: user.id, title: 'New' } })
@@ -44,7 +44,7 @@ describe('everything', () => {
     expect(await titles()).toEqual(['New'])
   })
 
-  it('says how many could not be done, and why', async () => {
+  it('reports how many calls failed, and why', async () => {
     const { say, rows } = await createTalker(world, app, numbered(120))
     await say('delete everything')
     await (await world.deps.db.prisma()).todo.deleteMany({ where: { id: { in: rows.slice(5, 20).map(({ id }) => id) } } })
@@ -53,14 +53,14 @@ describe('everything', () => {
     )
   })
 
-  it('changes all that match', async () => {
+  it('changes every todo that matches', async () => {
     const { say, user } = await createTalker(world, app, numbered(150))
     expect((await say('move all tasks to 2031-05-06')).response).toContain('changed 150 todos')
     const moved = await (await world.deps.db.prisma()).todo.count({ where: { userId: user.id, dueDate: new Date('2031-05-06') } })
     expect(moved).toBe(150)
   })
 
-  it('ends in time, and then says how many are left', async () => {
+  it('stops “everything” in time, and reports how many todos are left', async () => {
     let passed = 0
     // Each look at the clock takes a second.
     const clock = () => new Date(Date.now() + 1000 * passed++)
@@ -77,14 +77,14 @@ describe('everything', () => {
 })
 
 describe('a title among many', () => {
-  it('is found behind the first 500 that share a word with it', async () => {
+  it('finds a title behind 500 others that share a word with it', async () => {
     const { say } = await createTalker(world, app, numbered(1100))
     expect((await say('complete "Task number 1099"')).response).toBe('Completed “Task number 1099”.')
     expect((await say('complete task number 1055')).response).toBe('Completed “Task number 1055”.')
     expect((await say('complete nubmer 1033')).response).toBe('Completed “Task number 1033”.')
   })
 
-  it('is asked about with the number of all that match', async () => {
+  it('asks about a title with the number of all matches', async () => {
     const { say } = await createTalker(world, app, numbered(600, { tags: ['x'] }))
     const { response } = await say('complete number')
     expect(response).toMatch(/^Which one do you mean\? These are the first 25 of 600: .*\n1\. Task number 1 /)
@@ -101,13 +101,13 @@ describe('a list', () => {
     expect((await say('how many tasks do I have?')).response).toBe('You have 730 open todos.')
   })
 
-  it('finds what was completed on a day behind a page of other completed todos', async () => {
+  it('finds todos completed on a day behind a page of other completed todos', async () => {
     const old = numbered(130, { completedAt: new Date('2026-01-01T12:00:00Z') })
     const { say } = await createTalker(world, app, [...old, { title: 'Fresh', completedAt: new Date() }], 'UTC')
     expect((await say('what did I finish today?')).response).toBe('You have 1 todo completed today:\n1. ✓ Fresh')
   })
 
-  it('keeps its numbers until another list or question is shown', async () => {
+  it('keeps the numbers of a list until another list or question is shown', async () => {
     const { say } = await createTalker(world, app, [
       { title: 'A' },
       { title: 'B' },

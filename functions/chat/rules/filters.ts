@@ -8,7 +8,7 @@ export type Filter = {
   input: Partial<z.input<typeof ListTodos>>
   /** Only those whose moment has passed: list_tasks knows days alone. */
   overdue: boolean
-  /** Only those that were completed between these days, both exclusive: list_tasks does not know when that was. */
+  /** Only todos completed between these days, both exclusive: list_tasks cannot filter by completion. */
   completed: { after: string | undefined; before: string | undefined } | undefined
   /** How to speak of them: "open", "completed" … */
   label: string
@@ -55,7 +55,7 @@ export async function filterOf(text: string, moment: Moment, unmask: (text: stri
   const { range: day, words } = slots.when?.daySaid ? dayRange(ranged.rest, slots.when.date, base) : ranged
   const said: Range = overdue ? { due_before: dayAfter(base, 1) } : (day ?? (/\bdue\b/i.test(text) ? { due_after: '0001-01-01' } : {}))
   const status = overdue || UNDONE.test(text) ? 'pending' : COMPLETED.test(text) ? 'completed' : ALL.test(text) ? undefined : 'pending'
-  // "What did I finish today?" does not ask for what was due today.
+  // A question about todos finished today is not about todos due today.
   const asksWhenDone = status === 'completed' && Object.keys(said).length > 0 && !/\bdue\b/i.test(text)
   const range: Range = asksWhenDone ? {} : said
   const q = unmask(wordsOf(slots.rest))
@@ -84,7 +84,7 @@ export async function filterOf(text: string, moment: Moment, unmask: (text: stri
 
 type Range = { due_after?: string; due_before?: string }
 
-/** What is left when everything is gone that a list is asked for with. */
+/** The text without the words of a list request. */
 function wordsOf(rest: string): string {
   return rest
     .split(/[\s,.;:!?]+/)
@@ -115,7 +115,7 @@ function takeRange(text: string, { now, zone }: Moment) {
 
 /** Days since Monday, the first day of a week (ISO 8601). */
 const weekdayOf = (date: string) => (new Date(`${date}T00:00:00Z`).getUTCDay() + 6) % 7
-/** What is due this week lies ahead; what was done in it, behind. */
+/** "This week" means its coming days for due todos, and its past days for completed ones. */
 const dayBeforeWeek = (date: string) => dayAfter(date, -1 - weekdayOf(date))
 
 function dayRange(text: string, date: string, base: string): { range: Range; words: string } {

@@ -15,7 +15,7 @@ import { createReader } from './reader.ts'
 import type { Talk } from './types.ts'
 import { MAX_AT_ONCE, NOTHING, NOTHING_PENDING, TOO_MUCH } from './wording.ts'
 
-/** What was answered; `waiting` are calls that were not run, because the user has to say yes first. */
+/** The answer. `waiting` holds the calls that need a confirmation. */
 export type Interpreted = { text: string; state: ChatState; waiting: readonly Call[] }
 
 /** Characters outside of quotation marks: some patterns look at every pair of words. */

@@ -4,7 +4,7 @@ import { type Moment, type Slots, takeSlots } from './slots.ts'
 
 export type Item = Slots & { title: string; description: string | undefined }
 
-/** Verbs that begin a task: they tell "call mom and pay rent" from "call mom and dad". */
+/** Verbs that begin a task: they distinguish "call mom and pay rent" from "call mom and dad". */
 const ACTION = new RegExp(
   `^(?:to\\s+)?(?:${MARK}|(?:${(
     'apply ask bake bathe book borrow bring build buy call cancel change charge check clean clear collect complete cook cut deliver deploy do draft drive drop ' +

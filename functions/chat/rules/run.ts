@@ -12,7 +12,7 @@ import { findTargets, type Target } from './targets.ts'
 import type { Said, Scene } from './types.ts'
 import { SHOWN, which } from './wording.ts'
 
-/** Runs calls and remembers what they were about. A read-only token has no tool that writes: it is told so. */
+/** Runs calls and remembers their todos. With a read-only token, writing tools answer with an error. */
 export async function run({ ctx, journal, toolbox, state }: Scene, calls: readonly Call[]) {
   const reads = calls.map((call) => toolbox.read(`call_${randomUUID()}`, call.name, call.arguments))
   const stored: StoredCall[] = reads.map(({ call }) => call)
@@ -30,7 +30,7 @@ export async function run({ ctx, journal, toolbox, state }: Scene, calls: readon
   return { stored, done, todos, errors: [...errors, ...summarizeUnknown(stored)] }
 }
 
-/** Runs more calls than an answer can speak of one by one, about todos whose titles are known, and says what came of it. */
+/** Runs many calls on todos with known titles, and summarizes the outcome. */
 export async function runMany(scene: Scene, calls: readonly Call[], known: readonly Named[]): Promise<string> {
   const ran = await runInPages(scene, calls, false)
   return [summarizeCalls(ran, new Map(known.map(({ id, title }) => [id, title]))), ...summarizeUndone(ran, calls.length)].join(' ')
@@ -45,7 +45,7 @@ export async function show(scene: Scene, call: Call) {
 
 export const named = ({ id, title }: Named): Named => ({ id, title })
 
-/** The todos that a clause is about: those that were chosen when it was asked about, or those that its reference means. */
+/** The todos of a clause: the chosen ones after a question, else the ones that its reference resolves to. */
 export async function targetsOf(
   scene: Pick<Scene, 'ctx' | 'moment' | 'reader' | 'state'>,
   { unmask, chosen }: Said,

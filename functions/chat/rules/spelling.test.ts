@@ -20,7 +20,7 @@ function distance(a: string, b: string): number {
 
 const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 12 })
 
-it('tells whether two words are within a distance as the full table does', () => {
+it('computes whether two words are within a distance like the full table', () => {
   fc.assert(
     fc.property(word, word, fc.constantFrom(1, 2), (a, b, limit) => isWithin(limit, a, b) === distance(a, b) <= limit),
     { numRuns: 3000 },

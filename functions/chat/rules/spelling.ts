@@ -67,7 +67,7 @@ const INNOCENT = new Set(
   ).split(' '),
 )
 
-/** Corrects one word; it keeps whatever is not meant. */
+/** Corrects one word; a word that is no misspelling stays. */
 function correct(word: string, lexicon: readonly string[]): string {
   const lower = word.toLowerCase()
   if (VERBS.includes(lower) || WORDS.includes(lower) || INNOCENT.has(lower)) return word

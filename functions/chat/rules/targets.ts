@@ -29,7 +29,7 @@ export type Search = {
   unmask: (text: string) => string
   /** Where to look first; `all` is looked through when nothing is found. */
   status: 'pending' | 'completed'
-  /** Which of them "all" means; undefined for those that are done and those that are not. */
+  /** The todos that "all" means; undefined for open and completed ones alike. */
   every: 'pending' | 'completed' | undefined
 }
 
@@ -50,7 +50,7 @@ export async function findTargets(search: Search, reference: string): Promise<Ta
   if (PLURAL.test(said)) return several(search, state.focus.length > 1 || state.shown.length === 0 ? state.focus : state.shown)
   if (EVERY.test(said)) return every(search, said)
   const places = ordinalsIn(said, state.shown.length)
-  // "The last one", when there is no list, is what was spoken of last.
+  // Without a list, "the last one" is the todo mentioned last.
   if (places && state.shown.length === 0 && /\blast\b/i.test(said)) return one(search, state.focus)
   if (places) return byPlace(search, places)
   return byWords(search, said)
@@ -163,7 +163,7 @@ const MAX_REFERENCE = 400
 /** Words of a reference that are forgiven slips. */
 const MAX_SLIPPED = 12
 
-/** Todos whose titles hold all the words: the one with exactly this title, else all; else those that differ by a slip. */
+/** Todos whose titles hold all the words: the one with exactly this title, else all; else near misses. */
 async function match(search: Search, said: string, exactly: boolean): Promise<Target> {
   const missing: Target = { kind: 'none', why: `I found no todo like ${quoted(said)}.` }
   if (said.length > MAX_REFERENCE) return missing
@@ -228,7 +228,7 @@ function createFindings() {
   }
 }
 
-/** Whether a todo is what a filter describes beyond what list_tasks can tell. */
+/** Whether a todo passes the parts of a filter that list_tasks cannot apply. */
 export function isMeant(todo: Todo, { overdue, completed }: Filter, moment: Moment): boolean {
   if (overdue && !isOverdue(todo, moment)) return false
   if (!completed) return true

@@ -53,7 +53,7 @@ const todayOnly = { due_after: '2027-01-12', due_before: TOMORROW, sort: 'due' }
 const tomorrowOnly = dayOnly(TOMORROW, TODAY, FRIDAY)
 const SHOW = 'show my tasks'
 
-/** What is said, after what was said before it in the same conversation, and the calls of the last message. */
+/** The messages of one conversation, and the expected calls of the last one. */
 type Case = [said: string | string[], ...calls: Expected[]]
 
 const adding: Case[] = [
@@ -528,7 +528,7 @@ async function converse(messages: string[]) {
   return { calls, response }
 }
 
-it('tells what was completed on a day, whenever it was due', async () => {
+it('lists the todos completed on a day, regardless of their due dates', async () => {
   const asked = [SHOW, 'complete the second one', 'what did I finish today?']
   const { calls, response } = await converse(asked)
   expect(calls).toEqual([list({ status: 'completed' })])
@@ -557,7 +557,7 @@ it.each(['yes', 'Yes, please!', 'y', 'no', 'No.', 'nope', '1', '2.', 'the first 
   },
 )
 
-it('takes a yes for no choice, and asks again', async () => {
+it('does not take a yes as a choice, and asks again', async () => {
   const { response } = await converse(['complete write', 'yes'])
   expect(response).toBe('Please choose one of the 2, or say “never mind”.')
   expect((await converse(['complete write', 'yes', '2'])).calls).toEqual([done('Write thank-you notes')])
@@ -570,7 +570,7 @@ it('names both titles before it renames on a guess', async () => {
   )
 })
 
-it('leaves a todo without a day where it is when it moves others, and says so', async () => {
+it('does not move a todo without a date when it moves others, and reports it', async () => {
   const { response } = await converse(['move milk and the dentist one day later'])
   expect(response).toContain('Changed “Call the dentist”')
   expect(response).toContain('“Buy milk” has no day or time to count from')

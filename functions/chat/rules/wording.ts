@@ -63,7 +63,7 @@ export function counted({ count, complete }: Finding, filter: Filter): string {
   return `You have ${asked(count, complete, filter)}.`
 }
 
-/** What was asked for, such as `2 todos due this week about “rent”`. */
+/** Describes the requested list, such as `2 todos due this week about “rent”`. */
 function asked(count: number, complete: boolean, { label, period, input }: Filter): string {
   return [
     `${count === 0 ? 'no' : count}${complete ? '' : ' or more'}`,
