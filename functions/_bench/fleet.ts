@@ -1,4 +1,4 @@
-// More and more processes on one database: what they answer together, and that they stay within the connections they may have.
+// A growing number of processes on one database: their throughput together, and that they stay within their connection limits.
 import { variables } from '../../shared/runtime/env.ts'
 import type { World } from '../_build/world.ts'
 import { load, type Sent } from './load.ts'
