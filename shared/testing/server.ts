@@ -4,25 +4,30 @@ import { startTemporary } from '@todo/prisma/embedded'
 import { migrate } from '@todo/prisma/migrate'
 import type { TestProject } from 'vitest/node'
 
-/** Vitest loads this file once a project, and all projects share one server. */
-const shared: typeof globalThis & { todoTestDatabase?: string } = globalThis
+/** Vitest runs this set-up once a project, in one process: all projects share one migrated server. */
+const shared: typeof globalThis & { todoTestDatabase?: string | undefined } = globalThis
 
 export default async function setup(project: TestProject) {
-  const running = shared.todoTestDatabase ?? process.env.TEST_DATABASE_URL
-  const { url, stop } = running ? { url: running, stop: async () => {} } : await startOwn()
-  shared.todoTestDatabase = url
-  await migrate({ url })
+  const { url, stop } = shared.todoTestDatabase ? { url: shared.todoTestDatabase, stop: () => {} } : await prepare()
   project.provide('databaseUrl', url)
   return stop
 }
 
-async function startOwn() {
-  const server = await startTemporary()
+async function prepare() {
+  const given = process.env.TEST_DATABASE_URL
+  const { url, stop } = given ? { url: given, stop: async () => {} } : await startOwn()
+  await migrate({ url })
+  shared.todoTestDatabase = url
   return {
-    url: await server.database('todo'),
+    url,
     stop: () => {
       shared.todoTestDatabase = undefined
-      return server.stop()
+      return stop()
     },
   }
+}
+
+async function startOwn() {
+  const server = await startTemporary()
+  return { url: await server.database('todo'), stop: server.stop }
 }
