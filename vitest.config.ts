@@ -17,7 +17,8 @@ const patience = (ms: number) => ({ testTimeout: ms, hookTimeout: ms })
 export default defineConfig({
   test: {
     pool: 'threads',
-    maxWorkers: 2,
+    // One more than the cores that CI has, because many tests wait for processes and clocks.
+    maxWorkers: 3,
     sequence: { shuffle: true },
     expect: { poll: { timeout: 20_000 } },
     projects: [

@@ -8,7 +8,7 @@ import { median, spread } from './statistics.ts'
 
 type Samples = Record<'ready' | 'first', number[]>
 
-/** Interleaved, so that whatever else the machine does meets all of them alike. */
+/** Interleaves the cases, so that other load on the machine affects all of them alike. */
 export async function coldStart(world: World, { short }: { short: boolean }): Promise<Row[]> {
   const rounds = short ? 5 : 15
   const cases = await makeCases()
@@ -30,7 +30,7 @@ export async function coldStart(world: World, { short }: { short: boolean }): Pr
   return [...samples].map(([one, mine]) => row(one, mine, reference))
 }
 
-/** What wakes up those that are not woken by a list of todos or a profile. */
+/** The first call of the functions whose first call is neither a list of todos nor a profile. */
 const CALLS: Record<string, string> = { auth: 'a login', chat: 'conversations', mcp: 'a tool call over HTTP', events: 'a tick' }
 
 /** Milliseconds from the start of the process. @throws Error when the answer is no 200 */

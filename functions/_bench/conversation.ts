@@ -53,7 +53,7 @@ export async function conversation(world: World, { short }: { short: boolean }):
   })
 }
 
-/** By the plan: of many messages, no more leave the database than the page has, and one that tells whether there are others. */
+/** @throws Error when, by the plan, a page reads more rows than it has messages, plus the one that shows whether there are more */
 async function assertLimited({ deps, environment }: World, user: User, conversation_id: string): Promise<void> {
   const input = ReadConversation.parse({ conversation_id, limit: SHORT })
   const { statements } = await statementsOf(() => getConversation(contextOf(deps, user), input))

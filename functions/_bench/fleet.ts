@@ -1,4 +1,4 @@
-// More and more processes on one database: what they answer together, and that they stay within the connections they may have.
+// A growing number of processes on one database: their throughput together, and that they stay within their connection limits.
 
 import { sql } from '@todo/prisma'
 import { z } from 'zod'

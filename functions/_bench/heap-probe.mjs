@@ -1,4 +1,4 @@
-// Preloaded into a process that soaks: on SIGUSR2 it collects its garbage and says what is left.
+// Preloaded into the process of a soak: on SIGUSR2 it collects garbage and writes its memory to standard error.
 process.on('SIGUSR2', () => {
   globalThis.gc?.()
   const { rss, heapUsed, external } = process.memoryUsage()

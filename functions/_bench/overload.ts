@@ -11,12 +11,12 @@ import { bundle, withProcesses } from './processes.ts'
 import { type Row, report } from './report.ts'
 import { median, quantile } from './statistics.ts'
 
-/** Enough that nobody comes near the share that one user may have. */
+/** Enough that no user comes near the share that one user may have. */
 const USERS = 32
-/** Of the peak. */
+/** Times the peak. */
 const FACTOR = 5
 const CONNECTIONS = 16
-/** Milliseconds. */
+/** Milliseconds between two health checks. */
 const PROBE = 100
 
 export async function overload(world: World, { short }: { short: boolean }): Promise<Row[]> {
@@ -60,7 +60,7 @@ async function openLoad(order: OpenOrder): Promise<OpenLoad> {
   return JSON.parse(stdout)
 }
 
-/** Asks again and again, from this process, which has nothing else to do. `stop` answers the longest that an answer took. */
+/** Asks every PROBE ms, from this process, which is idle otherwise. `stop` returns the longest time that an answer took. */
 function watchHealth(url: string) {
   const asked: Promise<number>[] = []
   // On a new connection each time, as the platform's probes are.

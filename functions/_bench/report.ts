@@ -30,7 +30,7 @@ export async function report(rows: readonly Row[], { short }: { short: boolean }
   return table
 }
 
-/** Ratios first: those that something is owed of, then the others. */
+/** Rows with a target first. */
 function asTable(rows: readonly Row[]): string {
   const ordered = [...rows.filter(({ owed }) => owed), ...rows.filter(({ owed }) => !owed)]
   const lines = ordered.map(({ ratio, against, owed, what, figures }) => {

@@ -17,7 +17,7 @@ export async function roundTrips(world: World): Promise<Row[]> {
   const deps = createDeps(env, () => {})
   const { app } = localApp(env, deps)
   try {
-    // Whoever counts tries clears away old ones with the first: not a part of any operation.
+    // The first attempt of a process also deletes expired counters, which is no part of any operation.
     await world.newUser().then(async (user) => {
       await send(app, user, login(user))
       await send(app, user, said('hello', 'hello'))

@@ -8,7 +8,7 @@ export type Statement = {
   name?: string
 }
 
-/** Runs, and lists what was sent meanwhile, by whomever in this process. */
+/** Runs a function and lists the statements that this process sends meanwhile. */
 export async function statementsOf<T>(run: () => Promise<T>): Promise<{ result: T; statements: Statement[] }> {
   const statements: Statement[] = []
   const { query } = pg.Client.prototype

@@ -13,8 +13,8 @@ const BUNDLE = 'bundle.cjs'
 const root = path.join(import.meta.dirname, '..', '..')
 
 /**
- * What goes along as a package: a native addon and an engine that reads its own WebAssembly file, which cannot be bundled, and a list of
- * half a megabyte, which each start would read although only a registration needs it.
+ * Packages copied beside the bundle: a native addon and an engine that reads its own WebAssembly file cannot be bundled, and a list of
+ * half a megabyte is needed by registrations alone, while each start would read it.
  */
 const ALONGSIDE: Record<string, string[]> = {
   auth: ['@node-rs/argon2', `@node-rs/argon2-linux-${process.arch}-gnu`, '@zxcvbn-ts/language-common', '@zxcvbn-ts/dictionary-compression'],
@@ -99,7 +99,7 @@ async function bundle(name: string): Promise<void> {
   await build.close()
   await toAscii(path.join(dist, BUNDLE))
   await fs.copyFile(path.join(import.meta.dirname, 'entry.mjs'), path.join(dist, 'main.js'))
-  // Source maps stand apart: they are for whoever reads a stack trace, not for the image.
+  // Source maps stand apart: an engineer needs them to read a stack trace, an image does not.
   const maps = path.join(root, 'dist', 'maps', name)
   await fs.rm(maps, { recursive: true, force: true })
   await fs.mkdir(maps, { recursive: true })
@@ -122,7 +122,7 @@ async function toAscii(file: string): Promise<void> {
   await fs.writeFile(file, code.replace(/[^\0-\x7f]/g, escaped), 'ascii')
 }
 
-/** Has each function answer its first call, for the code cache (see entry.mjs). */
+/** Sends each function its first call and keeps V8's code cache of it (see entry.mjs). */
 async function train(names: string[]): Promise<void> {
   const calls = Object.entries(firstCalls).filter(([name]) => names.includes(name))
   if (calls.length === 0) return

@@ -1,4 +1,4 @@
-// Runs before `npm start`, `npm test` and the like, on whatever Node is there (hence no TypeScript): installs the locked dependencies
+// Runs before `npm start`, `npm test` and the like, on any Node that is installed (hence no TypeScript): installs the locked dependencies
 // when they are missing or stale, and generates the Prisma client when its schema has changed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

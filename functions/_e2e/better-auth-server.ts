@@ -1,4 +1,4 @@
-// A real Better Auth server on loopback, as a web frontend would run one: its users sign up there and bring its tokens here.
+// A real Better Auth server on loopback, as a web frontend runs one: users sign up there and use its tokens here.
 import { createServer } from 'node:http'
 import { betterAuth } from 'better-auth'
 import { memoryAdapter } from 'better-auth/adapters/memory'
@@ -14,7 +14,7 @@ export type BetterAuthServer = {
   /** Its `iss` and its `aud`. */
   url: string
   jwksUrl: string
-  /** Signs a user up. `token` is the JWT for other services, `cookieCache` the one that it keeps in its own cookie. */
+  /** Signs a user up. `token` is the JWT for other services, `cookieCache` the JWT in the server's own cookie. */
   signUp(user: { name: string; email: string }): Promise<{ id: string; token: string; cookieCache: string }>
   stop(): Promise<void>
 }

@@ -1,4 +1,4 @@
-// Users of a real Better Auth server, with the tokens that it really makes, over HTTP against functions that run as the platform runs them.
+// Users of a real Better Auth server and its real tokens, over HTTP against functions that run as processes.
 import { randomUUID } from 'node:crypto'
 import { decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -44,7 +44,7 @@ async function visitor(email = `${randomUUID()}@example.com`) {
 }
 
 describe("a Better Auth server's user", () => {
-  it('lists, writes their first todo, and finds it again, without ever having registered here', async () => {
+  it('lets a user of a Better Auth server write and find todos without a registration here', async () => {
     const ada = await visitor()
     expect(await (await world.deps.db.prisma()).user.findUnique({ where: { id: ada.id } })).toBeNull()
     const empty = await fetch(ada.list, { headers: ada.headers })
@@ -57,7 +57,7 @@ describe("a Better Auth server's user", () => {
     expect(list.todos).toEqual([todo])
   })
 
-  it('sees who they are, before and after', async () => {
+  it('shows a user of a Better Auth server the same profile before and after the first todo', async () => {
     const ada = await visitor()
     const before = await ada.me()
     expect(before.status).toBe(200)
@@ -67,7 +67,7 @@ describe("a Better Auth server's user", () => {
     expect(await (await ada.me()).json()).toEqual(profile)
   })
 
-  it('may write many first todos at once', async () => {
+  it('accepts many first todos of a Better Auth user at once', async () => {
     const ada = await visitor()
     const titles = Array.from({ length: 20 }, (_, n) => `todo ${n}`)
     const responses = await Promise.all([...titles.map((title) => ada.create(title)), ada.me()])
@@ -76,7 +76,7 @@ describe("a Better Auth server's user", () => {
     expect(list.todos.map(({ title }) => title).sort()).toEqual(titles.sort())
   })
 
-  it('is not the account here that has the same email address', async () => {
+  it('keeps a Better Auth user apart from the local account with the same email address', async () => {
     const local = await newUser(world)
     const ada = await visitor(local.email)
     expect(ada.id).not.toBe(local.id)
@@ -95,24 +95,24 @@ describe("a Better Auth server's user", () => {
   })
 })
 
-describe('what else a Better Auth server signs', () => {
+describe('another token of a Better Auth server', () => {
   const status = async (token: string, id: string) =>
     (await fetch(`${todos.url}/api/v1/${id}/todos`, { headers: { authorization: `Bearer ${token}` } })).status
 
-  it('opens nothing: its cookie cache, with the keys that it publishes', async () => {
+  it('does not accept a cookie cache of the Better Auth server that is signed with its published keys', async () => {
     const { id, token, cookieCache } = await visitor()
     expect(decodeProtectedHeader(cookieCache)).toMatchObject({ alg: 'EdDSA', typ: 'better-auth.session-cache+jwt' })
     expect(await status(token, id)).toBe(200)
     expect(await status(cookieCache, id)).toBe(401)
   })
 
-  it('opens nothing: its cookie cache, with the secret that we share', async () => {
+  it('does not accept a cookie cache of a Better Auth server that is signed with the shared secret', async () => {
     const other = await startBetterAuth(SECRET, 'secret')
     const { id, token, cookieCache } = await other.signUp({ name: 'Eve', email: `${randomUUID()}@example.com` })
     await other.stop()
     expect(decodeProtectedHeader(cookieCache)).toMatchObject({ alg: 'HS256' })
     expect(await status(cookieCache, id)).toBe(401)
-    // Nor do the proper tokens of a server that nobody named.
+    // Nor do the proper tokens of a server that is not configured.
     expect(await status(token, id)).toBe(401)
   })
 })

@@ -1,4 +1,4 @@
-// The database goes away and comes back: functions say so, stay alive, and recover by themselves.
+// The database stops and starts again: functions answer 503, stay alive, and recover by themselves.
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -9,7 +9,7 @@ import { Problem } from '../../shared/openapi/problems.ts'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { startFunction } from '../../shared/testing/process.ts'
 
-it('a function without its database answers 503, and works again when it is back', async () => {
+it('answers 503 while the database is down, and recovers when it is back', async () => {
   const home = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-away-'))
   await fs.chmod(home, 0o711)
   const cluster = { directory: path.join(home, 'postgres'), durable: false }

@@ -1,4 +1,4 @@
-// How a function ends: told to stop under load, it loses no request, and it is gone in time.
+// How a function drains: after SIGTERM under load it loses no request and ends in time.
 import http from 'node:http'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Answer, ask, askUntilRefused } from '../../shared/testing/client.ts'
@@ -23,14 +23,14 @@ async function withSlowRequest() {
 }
 
 describe('SIGTERM', () => {
-  it('under load loses no request, new or running, and ends with status 0', async () => {
+  it('loses no request, new or running, after SIGTERM under load, and ends with status 0', async () => {
     const { todos, base, headers, slow, release } = await withSlowRequest()
     const answers: Answer[] = []
     const clients = Array.from({ length: 4 }, () => askUntilRefused(base, [{ method: 'GET', headers }], (answer) => answers.push(answer)))
     await expect.poll(() => answers.length, { interval: 10 }).toBeGreaterThan(20)
     const gone = todos.stop('SIGTERM')
     await Promise.all(clients)
-    // By now nobody is let in any more, and the slow request still runs.
+    // New connections are refused by now, and the slow request still runs.
     await release()
     const released = performance.now()
     expect(await answer(await slow, Todo)).toMatchObject({ title: 'Waited' })
@@ -39,19 +39,19 @@ describe('SIGTERM', () => {
     expect(performance.now() - released).toBeLessThan(15_000)
 
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
-    // Callers learn of the end from an answer before they would from a refusal.
+    // `connection: close` announces the end before connections are refused.
     expect(answers.at(-1)?.connection).toBe('close')
     expect(answers.some(({ connection }) => connection === 'keep-alive')).toBe(true)
     expect(todos.lines.at(-1)).toMatchObject({ message: 'stopped' })
-    // Whatever the process took in, it answered: a request that was cut would have its line, and no answer.
+    // Every accepted request was answered: a request that was cut would have a log line and no answer.
     expect(todos.lines.filter(({ method }) => method === 'GET')).toHaveLength(answers.length)
   })
 
-  it('twice ends at once', async () => {
+  it('ends at once after a second SIGTERM', async () => {
     const { todos, base, headers, slow, release } = await withSlowRequest()
     const lost = expect(slow).rejects.toThrow()
     const first = expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')
-    // The first has been noticed when an answer says so.
+    // An answer with `connection: close` shows that the first signal has arrived.
     const agent = new http.Agent({ keepAlive: true })
     await expect.poll(async () => (await ask(base, agent, { method: 'GET', headers }))?.connection, { interval: 10 }).toBe('close')
     await expect(todos.stop('SIGTERM')).rejects.toThrow('ended with status 1')

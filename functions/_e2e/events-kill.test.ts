@@ -1,6 +1,6 @@
-// What a crash may do to events: a process is killed (-9) again and again while it changes todos and delivers what they tell, to a sink that
-// fails at random. Every change arrives, at least once; none is invented; a todo's first arrivals come in the order of its changes.
-// EVENT_KILLS says how often; the suite kills a few times.
+// Crashes and events: a process is killed (-9) repeatedly while it changes todos and delivers their events to a sink that fails at random.
+// Every change arrives at least once, none is invented, and a todo's first arrivals have the order of its changes.
+// EVENT_KILLS sets the number of kills; the suite kills a few times.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from '@todo/prisma'
@@ -24,10 +24,10 @@ it(
     const environment = testEnvironment({ DATABASE_URL, K_SINK: sink.url })
     let alive = false
     let failed: unknown
-    /** What each todo was, one answer after the other. */
+    /** The answers about each todo, in order. */
     const answered = new Map<string, Todo[]>()
 
-    /** Creates a todo and toggles it until the process is gone. After a 503, whose outcome is unknown, it goes on with another todo. */
+    /** Creates a todo and toggles it until the process has ended. After a 503, whose outcome is unknown, it goes on with another todo. */
     async function writer(base: string, token: string, count: () => void): Promise<void> {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       const ask = async (path: string, init: RequestInit) => {
@@ -47,7 +47,7 @@ it(
           }
         }
       } catch (error) {
-        // Killed: what was asked for last was done or not, and nobody knows.
+        // Killed: the outcome of the last request is unknown.
         if (alive) failed = error
       }
     }
@@ -68,7 +68,7 @@ it(
       expect(failed).toBeUndefined()
     }
 
-    // What the dead held is taken when their leases have run out, which nobody needs to wait for here; the rest when it is due again.
+    // Leases of the killed processes are made due at once instead of waiting for them to expire; so are the retries.
     const events = await startFunction('events', environment)
     const tick = { 'ce-id': '1', 'ce-source': '/tick', 'ce-specversion': '1.0', 'ce-type': 'dev.knative.sources.ping' }
     for (;;) {
@@ -89,19 +89,19 @@ it(
     }
     expect([...arrivals.keys()].sort()).toEqual(changes.map(({ id }) => id).sort())
     for (const { id, updatedAt } of changes) {
-      const told = arrivals.get(id) ?? []
-      const last = told.at(-1)
+      const delivered = arrivals.get(id) ?? []
+      const last = delivered.at(-1)
       // In order, without a gap: each toggles what the one before left, and the last is what the database holds.
-      expect(told.map(({ completed }) => completed)).toEqual(told.map((_, n) => n % 2 === 1))
-      expect(told.map(({ updated_at }) => updated_at)).toEqual(told.map(({ updated_at }) => updated_at).sort())
+      expect(delivered.map(({ completed }) => completed)).toEqual(delivered.map((_, n) => n % 2 === 1))
+      expect(delivered.map(({ updated_at }) => updated_at)).toEqual(delivered.map(({ updated_at }) => updated_at).sort())
       expect(last?.updated_at).toBe(updatedAt.toISOString())
-      // Whatever was answered was told; besides it at most the one change that the kill left without an answer.
+      // Every answered change was delivered, plus at most the one change that the kill left without an answer.
       const known = answered.get(id) ?? []
-      expect(told.slice(0, known.length)).toEqual(known)
-      expect(told.length - known.length).toBeLessThanOrEqual(1)
+      expect(delivered.slice(0, known.length)).toEqual(known)
+      expect(delivered.length - known.length).toBeLessThanOrEqual(1)
     }
-    const told = [...arrivals.values()].reduce((sum, { length }) => sum + length, 0)
-    process.stdout.write(`${KILLS} kills: ${told} changes of ${changes.length} todos, ${sink.events.length} deliveries\n`)
+    const delivered = [...arrivals.values()].reduce((sum, { length }) => sum + length, 0)
+    process.stdout.write(`${KILLS} kills: ${delivered} changes of ${changes.length} todos, ${sink.events.length} deliveries\n`)
     await world.deps.db.close()
   },
   Math.max(180_000, KILLS * 20_000),

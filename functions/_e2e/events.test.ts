@@ -1,4 +1,4 @@
-// Events as the outside meets them: every face tells, the end of a process loses nothing, and a sink that is away is nobody's trouble.
+// Events end to end: every face emits them, the end of a process loses none, and a sink that is down affects no request.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, expect, it } from 'vitest'
@@ -14,7 +14,7 @@ afterAll(() => world.deps.db.close())
 const PATIENCE = { interval: 20 }
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
 
-it('REST, MCP and chat tell what they change, as part of the trace they were asked in', async () => {
+it('REST, MCP and chat emit an event for each change, within the trace of the request', async () => {
   const sink = await startSink()
   const environment = testEnvironment({ DATABASE_URL, K_SINK: sink.url, K_CE_OVERRIDES: '{"extensions":{"cluster":"blue"}}' })
   const [todos, mcp, chat] = await Promise.all(['todos', 'mcp', 'chat'].map((name) => startFunction(name, environment)))
@@ -30,7 +30,7 @@ it('REST, MCP and chat tell what they change, as part of the trace they were ask
   const said = await fetch(`${chat?.url}/api/v1/chat`, { method: 'POST', headers, body: '{"message":"delete water the ferns"}' })
   expect(said.status).toBe(200)
 
-  // Another test's events may have been left for whoever comes next.
+  // The sink may also get events that another test has left.
   const told = () => sink.events.filter(({ subject }) => subject === id)
   await expect.poll(() => told().map(({ type }) => type), PATIENCE).toEqual(['todo.created', 'todo.completed', 'todo.deleted'])
   for (const event of told()) {
@@ -41,7 +41,7 @@ it('REST, MCP and chat tell what they change, as part of the trace they were ask
   expect(await (await world.deps.db.prisma()).outboxEvent.count({ where: { userId: user.id } })).toBe(0)
 })
 
-it('SIGTERM right after a change loses no event; a sink that is away fails and holds up no request', async () => {
+it('loses no event when SIGTERM follows a change, and no request fails or waits when the sink is down', async () => {
   const user = await newUser(world)
   const headers = { ...user.headers, 'content-type': 'application/json' }
   const change = (url: string) => fetch(`${url}/api/v1/${user.id}/todos`, { method: 'POST', headers, body: '{"title":"Last words"}' })
@@ -59,7 +59,7 @@ it('SIGTERM right after a change loses no event; a sink that is away fails and h
   const silent = await startSink(() => undefined)
   const waiting = await startFunction('todos', testEnvironment({ DATABASE_URL, K_SINK: silent.url }))
   expect((await change(waiting.url)).status).toBe(201)
-  // Ends in its time, whatever it waits for, and gives back what it had.
+  // Ends within its grace period although the sink does not answer, and releases its lease.
   await waiting.stop('SIGTERM')
   expect(await told()).toMatchObject([{ attempts: 0, lastError: null, deadAt: null }])
 

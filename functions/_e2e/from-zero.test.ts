@@ -1,4 +1,4 @@
-// From zero as on Knative: the queue-proxy is there before the function, and a request waits for both.
+// A start from zero as on Knative: the queue-proxy runs before the function, and a request waits for both.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, it } from 'vitest'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
@@ -9,7 +9,7 @@ import { freePort, startQueueProxy } from './queue-proxy.ts'
 const world = testDeps()
 afterAll(() => world.deps.db.close())
 
-it('a function is ready as soon as it listens, and answers the request that woke it up', async () => {
+it('is ready as soon as it listens, and answers the request that started it', async () => {
   const { id, headers } = await newUser(world)
   const port = await freePort()
   const proxy = await startQueueProxy(port)
@@ -23,7 +23,7 @@ it('a function is ready as soon as it listens, and answers the request that woke
   const todos = await startFunction('todos', testEnvironment({ PORT: String(port) }))
   await probing
   expect(await answer(await fetch(`${proxy.url}/api/v1/${id}/todos`, { headers }), TodoPage)).toMatchObject({ todos: [] })
-  // A readiness probe that is answered with no would have its line.
+  // A failed readiness probe would have a log line.
   expect(todos.lines.filter(({ message }) => message === 'request')).toMatchObject([{ status: 200 }])
   await todos.stop()
   await proxy.close()

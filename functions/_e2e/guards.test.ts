@@ -1,4 +1,4 @@
-// Every route of every function, against every token that is not good for it. A route that forgets its guard fails here.
+// Every route of every function with every kind of invalid token. A route without its guard fails here.
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -16,25 +16,25 @@ import { createApps } from '../local/apps.ts'
 const world = testDeps()
 const { deps, env } = world
 afterAll(async () => {
-  // Whatever was asked, nothing of it was done.
+  // No request has changed anything.
   const todos = await (await deps.db.prisma()).todo.findMany({ where: { userId: owner.id } })
   expect(todos).toMatchObject([{ id: todo.id, title: 'Mine', completedAt: null }])
   await deps.db.close()
 })
 
 const { apps } = createApps(env, deps)
-/** What anybody may ask for. */
+/** Operations that need no token. */
 const PUBLIC = new Set([
   'GET /health/live',
   'GET /health/ready',
   'GET /openapi.json',
-  // A tick: cluster-local, and harmless from anybody.
+  // A tick: cluster-local, and harmless from any client.
   'POST /',
   'POST /api/v1/users/register',
   'POST /api/v1/users/login',
-  // Who may have a token, and from where.
+  // OAuth metadata: which authorization servers issue tokens.
   'GET /.well-known/oauth-protected-resource/api/v1/mcp',
-  // 405, unless it becomes a socket: whose token comes in other places, see functions/mcp/socket.test.ts.
+  // 405 unless it upgrades to a WebSocket, whose tokens functions/mcp/socket.test.ts covers.
   'GET /api/v1/mcp',
 ])
 const routes = Object.values(apps).flatMap((app) =>
@@ -47,7 +47,7 @@ const owner = await newUser(world)
 const todo = await createTodo(contextOf(deps, owner), { title: 'Mine' })
 type Route = (typeof routes)[number]
 
-/** Asks as `owner` would, with everything right but the token. */
+/** A valid request of `owner`, except for the token. */
 function ask({ app, method, path }: Route, authorization: string | undefined, userId = owner.id) {
   const url = path.replace(':user_id', encodeURIComponent(userId)).replace(':todo_id', todo.id)
   const headers = { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) }
@@ -77,19 +77,19 @@ const REFUSED: Record<string, string | undefined> = {
   'an unsigned one': unsigned(owner.token),
 }
 
-it('knows every function', () => {
+it('covers every function that has an app', () => {
   const functions = path.join(import.meta.dirname, '..')
   const withApp = fs.readdirSync(functions).filter((name) => fs.existsSync(path.join(functions, name, 'app.ts')))
   expect(Object.keys(apps).sort()).toEqual(withApp.sort())
 })
 
-it('sees every route: none hides behind `all`', () => {
+it('covers every route, because none is registered with `all`', () => {
   for (const app of Object.values(apps)) expect(app.routes.filter(({ method, path }) => method === 'ALL' && path !== '/*')).toEqual([])
   expect(owned.length).toBeGreaterThanOrEqual(7)
 })
 
 describe.each(guarded)('$name', (route) => {
-  it('says that it needs a token', () => {
+  it('describes that it needs a token', () => {
     expect(route.note.bearer).toBe(true)
     expect(route.note.errors).toContain('unauthenticated')
   })
@@ -104,7 +104,7 @@ describe.each(guarded)('$name', (route) => {
 })
 
 describe.each(owned)('$name', (route) => {
-  it('lets a token that may only read do no more than that', async () => {
+  it('answers 403 when a read-only token writes', async () => {
     const { keys, issuer, audience } = ours
     const readOnly = await new SignJWT({ scope: 'todos:read' })
       .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE, kid: keys.current })
@@ -119,7 +119,7 @@ describe.each(owned)('$name', (route) => {
     expect(response.status).toBe(route.method === 'GET' ? 200 : 403)
   })
 
-  it("answers 403 to someone else's token, whether the owner exists or not", async () => {
+  it("answers 403 to another user's token, whether the owner exists or not", async () => {
     const stranger = await newUser(world)
     for (const userId of [owner.id, owner.id.toUpperCase(), uuidv7(), '..', '%', `${stranger.id} `, 'undefined']) {
       const response = await ask(route, stranger.headers.authorization, userId)
@@ -130,7 +130,7 @@ describe.each(owned)('$name', (route) => {
   })
 })
 
-it('nothing else is public', () => {
+it('has no public operation besides the listed ones', () => {
   expect(routes.filter(({ note }) => !note.bearer).map(({ name }) => name)).toSatisfy((names: string[]) =>
     names.every((name) => PUBLIC.has(name)),
   )

@@ -1,4 +1,4 @@
-// `npm start` as people use it: one process with everything in it, started, killed and started again.
+// `npm start`: one process with every function, started, killed and started again.
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -34,7 +34,7 @@ async function signIn(url: string | undefined) {
 }
 
 describe('npm start', () => {
-  it('greets, serves everything, survives kill -9 with every committed row, and stops on a signal', async () => {
+  it('npm start prints its addresses, serves every function, keeps committed rows through kill -9, and stops on a signal', async () => {
     const first = await start()
     expect(first.output()).toMatch(/Initialising[\s\S]*Migrated[\s\S]*is running[\s\S]*demo@example\.com/)
     const { base, headers } = await signIn(first.url)
@@ -67,23 +67,31 @@ describe('npm start', () => {
     await expect(fetch(`${third.url}/health/live`)).rejects.toThrow()
   })
 
-  it('says in one line which variable, port, folder or database cannot be used', async () => {
+  it('npm start names the variable, port, folder or database that it cannot use in one line', async () => {
     const oneLine = async (environment: Record<string, string>) => {
       const { code, output } = await (await start(environment)).ended
       expect(code).toBe(1)
       return output
     }
-    expect(await oneLine({ PORT: 'garbage' })).toMatch(/^PORT: [^\n]+\n$/)
-    expect(await oneLine({ DATABASE_URL: 'nonsense', PORT: '0' })).toMatch(/^DATABASE_URL: [^\n]+\n$/)
     const { port, stop } = await startServer()
-    expect(await oneLine({ PORT: String(port) })).toMatch(new RegExp(`^PORT: ${port} is already in use[^\\n]*PORT=[^\\n]*\\n$`))
-    await stop()
     const file = path.join(home, 'file')
     await fs.writeFile(file, '')
-    expect(await oneLine({ DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
     const { href } = Object.assign(new URL(inject('databaseUrl')), { pathname: '/nowhere' })
     const DATA_DIRECTORY = path.join(home, 'unused')
-    expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY })).toMatch(/^DATABASE_URL: [^\n]*"nowhere" does not exist[^\n]*\n$/)
-    expect(await oneLine({ DATABASE_URL: href, DATA_DIRECTORY: file })).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
+    const [variable, url, taken, folder, nowhere, both] = await Promise.all([
+      oneLine({ PORT: 'garbage' }),
+      oneLine({ DATABASE_URL: 'nonsense' }),
+      oneLine({ PORT: String(port) }),
+      oneLine({ DATA_DIRECTORY: file }),
+      oneLine({ DATABASE_URL: href, DATA_DIRECTORY }),
+      oneLine({ DATABASE_URL: href, DATA_DIRECTORY: file }),
+    ])
+    await stop()
+    expect(variable).toMatch(/^PORT: [^\n]+\n$/)
+    expect(url).toMatch(/^DATABASE_URL: [^\n]+\n$/)
+    expect(taken).toMatch(new RegExp(`^PORT: ${port} is already in use[^\\n]*PORT=[^\\n]*\\n$`))
+    expect(folder).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
+    expect(nowhere).toMatch(/^DATABASE_URL: [^\n]*"nowhere" does not exist[^\n]*\n$/)
+    expect(both).toBe(`DATA_DIRECTORY: ${file} is no folder\n`)
   })
 })

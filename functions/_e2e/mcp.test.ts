@@ -1,4 +1,4 @@
-// The MCP function as the platform runs it: the official conformance suite, its end, and what it loads when.
+// The MCP function as a process: the official conformance suite, its end, and when it loads the SDK.
 import fs from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import os from 'node:os'
@@ -25,8 +25,8 @@ async function runSuite(url: string, token: string, results: string) {
     .ended
 }
 
-describe('the process of the MCP function', () => {
-  it('passes the official conformance suite, but for what conformance.yaml explains', async () => {
+describe.concurrent('the process of the MCP function', () => {
+  it('passes the official conformance suite, except for the scenarios that conformance.yaml explains', async () => {
     const { url, stop } = await start({ CORS_ORIGINS: 'loopback' })
     const { token } = await newUser(world)
     const results = await fs.mkdtemp(path.join(os.tmpdir(), 'todo-conformance-'))
@@ -41,7 +41,7 @@ describe('the process of the MCP function', () => {
     }
   })
 
-  it('ends with status 0 on SIGTERM, and tells its clients to connect elsewhere', async () => {
+  it('ends with status 0 on SIGTERM, and closes its sockets with 1001 (going away)', async () => {
     const { url, stop, lines } = await start()
     const user = await newUser(world)
     const { opened, closed, ask } = openSocket(socketUrl(url), { headers: user.headers })
@@ -52,7 +52,7 @@ describe('the process of the MCP function', () => {
     expect(lines.find(({ message }) => message === 'disconnected')).toMatchObject({ code: 1001, user_id: user.id })
   })
 
-  it('ends a connection before the platform would', async () => {
+  it('closes a socket with 1001 after MCP_MAX_CONNECTION_SECONDS', async () => {
     const { url, stop } = await start({ MCP_MAX_CONNECTION_SECONDS: '1' })
     const { opened, closed } = openSocket(socketUrl(url), { headers: (await newUser(world)).headers })
     await opened
@@ -60,7 +60,7 @@ describe('the process of the MCP function', () => {
     await stop()
   })
 
-  it('loads what speaks MCP for the first who does, not to start', async () => {
+  it('loads the MCP SDK for the first request that needs it, not at the start', async ({ expect }) => {
     const tell = `
       import { registerHooks } from 'node:module'
       registerHooks({ resolve(name, context, next) {
@@ -80,7 +80,7 @@ describe('the process of the MCP function', () => {
 })
 
 describe('the socket', () => {
-  it('is there on the one port of `npm start` too', async () => {
+  it('serves MCP sockets on the one port of `npm start`', async () => {
     const { app, sockets } = localApp(world.env, world.deps)
     const serving = await serve(app, { port: 0, host: '127.0.0.1', sockets })
     const { headers } = await newUser(world)

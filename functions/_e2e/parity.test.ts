@@ -1,4 +1,4 @@
-// One idea, three faces: what is added over REST is completed over MCP and told in chat, and it is one row.
+// Three faces, one row: a todo is created over REST, completed over MCP and listed in chat.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, expect, it } from 'vitest'
@@ -10,9 +10,9 @@ import { Todo, TodoPage } from '../../shared/todos/schema.ts'
 const world = testDeps()
 afterAll(() => world.deps.db.close())
 
-const Told = z.looseObject({ response: z.string(), tool_calls: z.array(z.looseObject({ name: z.string(), result: z.unknown() })) })
+const Reply = z.looseObject({ response: z.string(), tool_calls: z.array(z.looseObject({ name: z.string(), result: z.unknown() })) })
 
-it('is created by REST, completed by MCP and reported by chat: the same row', async () => {
+it('REST, MCP and chat work on the same row', async () => {
   const [todos, mcp, chat] = await Promise.all(['todos', 'mcp', 'chat'].map((name) => startFunction(name, testEnvironment())))
   const user = await newUser(world)
   const json = { ...user.headers, 'content-type': 'application/json' }
@@ -30,12 +30,12 @@ it('is created by REST, completed by MCP and reported by chat: the same row', as
   const completed = Todo.parse(structuredContent)
   expect(completed).toEqual({ ...created, completed: true, completed_at: expect.any(String), updated_at: expect.any(String) })
 
-  const told = await answer(
+  const reply = await answer(
     await fetch(`${chat?.url}/api/v1/chat`, { method: 'POST', headers: json, body: '{"message":"show my completed tasks"}' }),
-    Told,
+    Reply,
   )
-  expect(told.response).toContain('Water the ferns')
-  const [{ result }] = z.tuple([z.looseObject({ name: z.literal('list_tasks'), result: TodoPage })]).parse(told.tool_calls)
+  expect(reply.response).toContain('Water the ferns')
+  const [{ result }] = z.tuple([z.looseObject({ name: z.literal('list_tasks'), result: TodoPage })]).parse(reply.tool_calls)
   expect(result.todos).toEqual([completed])
   expect(await answer(await fetch(`${base}/${created.id}`, { headers: user.headers }), Todo)).toEqual(completed)
   await Promise.all([todos, mcp, chat].map((running) => running?.stop()))

@@ -11,11 +11,11 @@ export type Pod = {
   /** The status of a readiness probe. */
   probe(): Promise<number>
   /**
-   * Deletes it: not ready at once, SIGTERM to the function when nobody asks any more, SIGKILL when the grace is over. `told` resolves at
-   * SIGTERM, `gone` when all has ended.
-   * @throws Error from `gone` when the function had to be killed, or ended badly
+   * Deletes it: not ready at once, SIGTERM to the function when requests have stopped, SIGKILL after the grace period. `signalled`
+   * resolves at SIGTERM, `ended` when the function and its proxy have ended.
+   * @throws Error from `ended` when the function had to be killed, or ended with another status than 0
    */
-  delete(): { told: Promise<void>; gone: Promise<void> }
+  delete(): { signalled: Promise<void>; ended: Promise<void> }
 }
 
 const cuts = new Set<() => void>()
@@ -36,12 +36,12 @@ export async function startPod(name: string, environment: Record<string, string>
     probe: proxy.probe,
     delete() {
       const late = setTimeout(() => process.stop('SIGKILL'), grace)
-      const told = proxy.quietened()
-      const gone = told
+      const signalled = proxy.quietened()
+      const ended = signalled
         .then(() => Promise.all([process.stop('SIGTERM'), proxy.close()]))
         .finally(() => clearTimeout(late))
         .then(() => {})
-      return { told, gone }
+      return { signalled, ended }
     },
   }
   const status = await pod.probe()

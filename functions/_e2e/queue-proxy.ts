@@ -16,7 +16,7 @@ export type QueueProxyOptions = {
   idleTimeout?: number | undefined
   /** Requests that run at once, ten times as many wait; 0 for any: `containerConcurrency`. */
   concurrency?: number
-  /** How long nobody must have asked before the function is told to end; 30 s on a cluster. */
+  /** How long no request may have come before the function gets SIGTERM; 30 s on a cluster. */
   quiet?: number
 }
 
@@ -34,7 +34,7 @@ export async function startQueueProxy(target: number, options: QueueProxyOptions
 
   async function probe({ response }: Exchange): Promise<void> {
     if (quietTimer) return refuse(response, 503, 'shutting down')
-    // One at a time: who asks meanwhile gets the same answer.
+    // One at a time: concurrent probes share its result.
     probing ??= untilReady(target, agent).finally(() => {
       probing = undefined
     })
@@ -58,12 +58,12 @@ export async function startQueueProxy(target: number, options: QueueProxyOptions
     url: server.url,
     /** The status of the readiness probe that Kubernetes makes. */
     probe: async () => (await fetch(server.url, { headers: { 'user-agent': 'kube-probe/1.34', 'k-network-probe': 'queue' } })).status,
-    /** Is not ready from now on, serves whoever still asks, and resolves when nobody has for a while. */
+    /** Is not ready from now on, still serves requests, and resolves when none has come for the quiet period. */
     quietened: () =>
       new Promise<void>((resolve) => {
         quietTimer = setTimeout(resolve, quiet)
       }),
-    /** Takes no more; resolves when what runs is over. */
+    /** Accepts no more connections; resolves when the running requests are over. */
     async close() {
       await server.close()
       agent.destroy()
@@ -111,7 +111,7 @@ export async function freePort(): Promise<number> {
   return taken.port
 }
 
-/** Asks the function until it says that it is ready, for ten seconds. */
+/** Probes the function until it is ready, for ten seconds. */
 async function untilReady(port: number, agent: http.Agent): Promise<boolean> {
   for (const deadline = performance.now() + PROBE.patience; performance.now() < deadline; await sleep(PROBE.interval)) {
     if (await isReady(port, agent)) return true

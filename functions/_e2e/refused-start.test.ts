@@ -4,7 +4,7 @@ import { testEnvironment } from '../../shared/testing/context.ts'
 import { startServer } from '../../shared/testing/http-server.ts'
 import { startFunction } from '../../shared/testing/process.ts'
 
-it('ends with status 1 and one line that names the variable and hides its value, when a variable is refused', async () => {
+it.concurrent('ends with status 1 and one line that names the variable and hides its value, when a variable is refused', async () => {
   const DATABASE_URL = 'postgresql://todo:hunter2@db.example.com/todo'
   const started = startFunction('todos', testEnvironment({ DATABASE_URL }))
   const refusal = await started.then(String, (error: Error) => error.message)
@@ -12,12 +12,12 @@ it('ends with status 1 and one line that names the variable and hides its value,
   expect(refusal).not.toContain('hunter2')
 })
 
-it('ends with status 1 and one line that names HOST, when the host is no address of this machine', async () => {
+it.concurrent('ends with status 1 and one line that names HOST, when the host is no address of this machine', async () => {
   const started = startFunction('users', testEnvironment({ HOST: '999.0.0.1' }))
   await expect(started).rejects.toThrow(/^users ended with status 1: HOST: (?!.* 999\.0\.0\.1 )[^\n]+$/)
 })
 
-it('ends with status 1 and one line that names PORT, when the port is in use', async () => {
+it.concurrent('ends with status 1 and one line that names PORT, when the port is in use', async () => {
   const { port, stop } = await startServer()
   const started = startFunction('todos', testEnvironment({ PORT: String(port) }))
   await expect(started).rejects.toThrow(new RegExp(`^todos ended with status 1: PORT: ${port} is already in use[^\\n]*$`))

@@ -1,4 +1,4 @@
-// Two replicas of one function over one database: nothing may be kept in a process that the other would miss.
+// Two replicas of one function over one database: no state may live in one process only.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { type FunctionProcess, startFunction } from '../../shared/testing/process.ts'
@@ -26,7 +26,7 @@ async function newOwner() {
 }
 
 describe('two replicas of todos', () => {
-  it('toggle one todo in parallel and end where as many toggles in a row end', async () => {
+  it('two replicas toggle one todo in parallel with the result of as many toggles in a row', async () => {
     const { path, headers, create } = await newOwner()
     const todo = await answer(await create('Feed the cat', inTurn(0)), Todo)
     for (const [toggles, completed] of [
@@ -41,7 +41,7 @@ describe('two replicas of todos', () => {
     }
   })
 
-  it('create in parallel, and either shows everything', async () => {
+  it('two replicas create in parallel, and either lists everything', async () => {
     const { path, headers, create } = await newOwner()
     const titles = Array.from({ length: 40 }, (_, n) => `todo ${n}`)
     const created = await Promise.all(titles.map((title, n) => create(title, inTurn(n))))
@@ -53,7 +53,7 @@ describe('two replicas of todos', () => {
     }
   })
 
-  it('continue a list that the other began, by its Link', async () => {
+  it('a replica continues a list that the other began, by its Link', async () => {
     const { path, headers, create } = await newOwner()
     const titles = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
     await Promise.all(titles.map((title, n) => create(title, inTurn(n))))

@@ -1,4 +1,4 @@
-// A new revision takes over from an old one under load, as on Knative: nobody loses a request, a stream, or a call.
+// A new revision takes over from an old one under load, as on Knative: no request, stream or call is lost.
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -31,7 +31,7 @@ function ask(
   })
 }
 
-/** Four clients that write and read over kept connections until they are told to stop. */
+/** Four clients that write and read over kept connections until `stop`. */
 function startLoad(base: string, user: TestUser) {
   const titles: string[] = []
   const statuses: (number | string)[] = []
@@ -43,7 +43,7 @@ function startLoad(base: string, user: TestUser) {
       titles.push(title)
       statuses.push(await ask(agent, base, { method: 'POST', headers: json(user), body: JSON.stringify({ title }) }))
       statuses.push(await ask(agent, `${base}?limit=5`, { method: 'GET', headers: user.headers }))
-      // The machine is for the functions, too.
+      // Leaves processor time to the functions.
       await sleep(10)
     }
     agent.destroy()
@@ -58,11 +58,11 @@ function startLoad(base: string, user: TestUser) {
   return { titles, statuses, stop }
 }
 
-const letsNobodyIn = (pod: Pod) =>
+const refusesConnections = (pod: Pod) =>
   expect.poll(() => fetch(pod.function.url).then(String, () => 'refused'), { interval: 20 }).toBe('refused')
 
 describe('a rollout', () => {
-  it('loses no request, whether it comes during it or is running when the old revision is told to end', async () => {
+  it('loses no request during a rollout, neither new ones nor the one that runs when the old revision gets SIGTERM', async () => {
     const old = await startPod('todos', testEnvironment())
     const ingress = await startIngress(old)
     const user = await newUser(world)
@@ -73,18 +73,18 @@ describe('a rollout', () => {
     const { waiting, release } = await holdTodo(world.deps.db, id)
     const slow = fetch(`${base}/${id}`, { method: 'PATCH', headers: json(user), body: '{"description":"Changed"}' })
     await expect.poll(waiting, { interval: 20 }).toBe(1)
-    const { told, gone } = old.delete()
-    // It is still asked for a while: the network learns of its end later than it does.
+    const { signalled, ended } = old.delete()
+    // It still gets requests for a while: the network learns of the end later.
     expect(await old.probe()).toBe(503)
     const during = statuses.length
     await expect.poll(() => statuses.length, { interval: 10 }).toBeGreaterThan(during + 20)
     ingress.route(fresh)
-    await told
-    // What runs longer than the quiet period runs on into SIGTERM, and past the moment when nobody is let in any more.
-    await letsNobodyIn(old)
+    await signalled
+    // A request that outlasts the quiet period runs on after SIGTERM, and after new connections are refused.
+    await refusesConnections(old)
     await release()
     expect(await answer(await slow, Todo)).toMatchObject({ description: 'Changed' })
-    await gone
+    await ended
     await stop()
 
     expect(new Set(statuses)).toEqual(new Set([200, 201]))
@@ -96,7 +96,7 @@ describe('a rollout', () => {
     const served = (pod: Pod) => pod.function.lines.filter(({ message }) => message === 'request').length
     for (const pod of [old, fresh]) expect(served(pod)).toBeGreaterThan(10)
     await ingress.stop()
-    await fresh.delete().gone
+    await fresh.delete().ended
   })
 })
 
@@ -107,7 +107,7 @@ describe('a pod that is deleted', () => {
   })
   afterAll(() => model.stop())
 
-  it('streams the answer that a model is at to its end', async () => {
+  it('a pod that is deleted streams a running answer of the model to its end', async () => {
     const pod = await startPod('chat', testEnvironment({ OPENAI_API_KEY: 'any', OPENAI_BASE_URL: model.url }))
     const user = await newUser(world)
     const rest = Promise.withResolvers<void>()
@@ -125,16 +125,16 @@ describe('a pod that is deleted', () => {
       expect(text).toContain(mark)
     }
     await readUntil('First half, ')
-    const { told, gone } = pod.delete()
-    await told
-    await letsNobodyIn(pod)
+    const { signalled, ended } = pod.delete()
+    await signalled
+    await refusesConnections(pod)
     rest.resolve()
     await readUntil('[DONE]')
     expect([...text.matchAll(/"delta":"([^"]*)"/g)].map(([, delta]) => delta).join('')).toBe('First half, second half.')
-    await gone
+    await ended
   })
 
-  it('answers the calls that run on its MCP sockets, and sends their clients to connect again, who carry on', async () => {
+  it('a pod that is deleted answers running MCP calls and closes its sockets, and the clients continue on the next pod', async () => {
     const [old, fresh] = await Promise.all([startPod('mcp', testEnvironment()), startPod('mcp', testEnvironment())])
     const ingress = await startIngress(old)
     const user = await newUser(world)
@@ -159,10 +159,10 @@ describe('a pod that is deleted', () => {
     before.say({ jsonrpc: '2.0', id: 3, method: 'tools/call', params: change })
     await expect.poll(waiting, { interval: 20 }).toBe(1)
 
-    const { told, gone } = old.delete()
+    const { signalled, ended } = old.delete()
     ingress.route(fresh)
-    await told
-    // One that comes too late is refused, not run: the client may send it again elsewhere.
+    await signalled
+    // A late call is refused, not run: the client may retry it elsewhere.
     await expect
       .poll(() => before.call(4, 'add_task', { title: 'Late' }), { interval: 20 })
       .toMatchObject({ id: 4, error: { code: -32000 } })
@@ -173,8 +173,8 @@ describe('a pod that is deleted', () => {
     const after = await connect()
     expect(after.tools).toEqual(before.tools)
     expect(await after.call(4, 'get_task', { todo_id: id })).toMatchObject({ result: { structuredContent: { title: 'Changed once' } } })
-    await gone
-    await fresh.delete().gone
+    await ended
+    await fresh.delete().ended
     await ingress.stop()
   })
 })

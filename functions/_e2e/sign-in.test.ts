@@ -37,7 +37,7 @@ function post({ url }: FunctionProcess, path: 'register' | 'login', body: unknow
   })
 }
 
-/** What `count` requests at once, to either replica in turn, are answered with. */
+/** The statuses of `count` concurrent requests, sent to the replicas in turn. */
 async function statuses(count: number, request: (replica: FunctionProcess, n: number) => Promise<Response>) {
   const responses = await Promise.all(Array.from({ length: count }, (_, n) => request(inTurn(n), n)))
   return Object.groupBy(
@@ -47,7 +47,7 @@ async function statuses(count: number, request: (replica: FunctionProcess, n: nu
 }
 
 describe('two replicas of auth', () => {
-  it('let exactly ten of many guesses at once pass, and then no more', async () => {
+  it('two replicas together let exactly ten of many concurrent guesses pass', async () => {
     const { email, username } = someone()
     await post(replicas[0], 'register', { email, username, password: PASSWORD })
     const here = elsewhere()
@@ -57,7 +57,7 @@ describe('two replicas of auth', () => {
     for (const replica of replicas) expect((await post(replica, 'login', { email, password: PASSWORD })).status).toBe(200)
   })
 
-  it('let any number of good logins pass', async () => {
+  it('two replicas let any number of successful logins pass', async () => {
     const details = someone()
     await post(replicas[0], 'register', details)
     const here = elsewhere()
@@ -67,13 +67,13 @@ describe('two replicas of auth', () => {
     }
   })
 
-  it('make one account of many at once for one email address', async () => {
+  it('two replicas create one account from concurrent registrations of one email address', async () => {
     const { email } = someone()
     const made = await statuses(10, (replica) => post(replica, 'register', { ...someone(), email }))
     expect(made).toEqual({ 201: [201], 409: Array(9).fill(409) })
   })
 
-  it('count a caller whom no trusted hop names by the connection, whatever its headers say', async () => {
+  it('two replicas count a client without a trusted hop by its connection and ignore its headers', async () => {
     const alone = await startFunction('auth', testEnvironment({ TRUSTED_PROXIES: '192.0.2.1' }))
     const { email } = someone()
     const guesses = await Promise.all(Array.from({ length: 14 }, () => post(alone, 'login', { email, password: 'a guess' })))
@@ -81,7 +81,7 @@ describe('two replicas of auth', () => {
     await alone.stop()
   })
 
-  it('count a caller behind three proxies by the address that the first one saw, whatever list the caller sends', async () => {
+  it('two replicas count a client behind three proxies by the address that the first proxy saw, not by the list that it sends', async () => {
     const auth = await startFunction('auth', testEnvironment({ TRUSTED_PROXIES: 'hops:3' }))
     const queueProxy = await startQueueProxy(Number(new URL(auth.url).port))
     const agent = new Agent({ keepAlive: true })
@@ -98,7 +98,7 @@ describe('two replicas of auth', () => {
     await Promise.all([gateway.close(), activator.close(), queueProxy.close(), auth.stop()])
   })
 
-  it('log nothing that was secret', async () => {
+  it('two replicas log neither passwords, tokens, email addresses nor the secret', async () => {
     const { email, username } = someone()
     await post(replicas[0], 'register', { email, username, password: PASSWORD })
     const { access_token } = await answer(await post(replicas[0], 'login', { email, password: PASSWORD }), Session)
@@ -107,7 +107,7 @@ describe('two replicas of auth', () => {
   })
 })
 
-it('a replica with the new secret takes the old tokens; one without it does not take the new ones', async () => {
+it('a replica with the new secret accepts old tokens, and a replica without it rejects new ones', async () => {
   const details = someone()
   await post(rotated, 'register', details)
   const login = { email: details.email, password: PASSWORD }

@@ -1,4 +1,4 @@
-// What Knative's limits do to callers and to the functions behind them: the gate, the request timeout, the age of a socket.
+// Knative's limits and the functions behind them: containerConcurrency, the request timeout, the age of a socket.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { holdTodo } from '../../shared/testing/hold-todo.ts'
@@ -34,7 +34,7 @@ describe('todos', () => {
     return { headers, path, one: `${path}/${todo.id}`, change, ...(await holdTodo(world.deps.db, todo.id)) }
   }
 
-  it('answers others after a request that was cut off, which has been done or has not', async () => {
+  it('answers other requests after one that was cut off, whose change is complete or absent', async () => {
     const { url, close } = await proxied(todos, { timeout: 300 })
     const { headers, one, change, waiting, release } = await heldTodo()
     const cut = await fetch(url + one, change)
@@ -48,7 +48,7 @@ describe('todos', () => {
     await close()
   })
 
-  it('is asked one after the other behind a gate of one, and turns nobody away', async () => {
+  it('serves one request after the other behind containerConcurrency 1, and refuses none itself', async () => {
     const { url, close } = await proxied(todos, { concurrency: 1 })
     const { headers, path, one, change, waiting, release } = await heldTodo()
     const first = fetch(url + one, change)
@@ -68,8 +68,8 @@ describe('todos', () => {
   })
 })
 
-describe('chat', () => {
-  it('hangs up on the model when a request is cut off, and goes on with the conversation', async () => {
+describe.concurrent('behind the queue-proxy', () => {
+  it('chat closes the request to the model when its own is cut off, and the conversation continues', async () => {
     const model = await startScriptedModel()
     const chat = await startFunction('chat', testEnvironment({ OPENAI_API_KEY: 'any', OPENAI_BASE_URL: model.url }))
     // Less than the 15 s for which a request that vanished would hold its conversation. The hasty one has to reach the model.
@@ -90,10 +90,8 @@ describe('chat', () => {
     expect(await answer(await say(patient.api, 'And now?', conversation_id), ChatReply)).toMatchObject({ response: 'I am.' })
     await Promise.all([patient.close(), hasty.close(), chat.stop(), model.stop()])
   })
-})
 
-describe('mcp', () => {
-  it('ends a socket before it is cut off, and its client carries on with the next', async () => {
+  it('mcp closes a socket before the queue-proxy cuts it, and its client continues on the next', async () => {
     const mcp = await startFunction('mcp', testEnvironment({ MCP_MAX_CONNECTION_SECONDS: '4' }))
     const { url, close } = await proxied(mcp, { timeout: 30_000, responseStartTimeout: 30_000 })
     const user = await newUser(world)

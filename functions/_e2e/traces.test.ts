@@ -1,5 +1,5 @@
-// Traces as a collector gets them from a process: a span a request, whole at its end, and never at the cost of a request.
-import { afterAll, beforeEach, expect, it } from 'vitest'
+// Traces as a collector gets them from a process: one span a request, exported before the end, without delaying a request.
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { startServer } from '../../shared/testing/http-server.ts'
@@ -38,21 +38,21 @@ const { url, stop } = await startServer(async (request, response) => {
   exported.push({ path: request.url, key: request.headers['x-key'], body })
   response.writeHead(request.url === '/refuses' ? 400 : 200, { 'content-type': 'application/json' }).end('{}')
 })
-/** Says in the log when what makes traces is loaded. */
-const tell = `
+/** Logs each tracing module that is loaded. */
+const logLoads = `
   import { registerHooks } from 'node:module'
   registerHooks({ resolve(name, context, next) {
     if (/^@opentelemetry|telemetry/.test(name)) console.log(JSON.stringify({ message: 'loaded', name }))
     return next(name, context)
   } })`
-const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(tell)}`
+const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(logLoads)}`
 
 beforeEach(() => {
   exported.length = 0
 })
 afterAll(stop)
 
-it('each request is a span with the ids of its log line, in its caller’s trace, and all are told before the process ends', async () => {
+it('exports each request as a span with the ids of its log line in the client’s trace, before the process ends', async () => {
   const OTEL = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_HEADERS: 'x-key=secret', K_SERVICE: 'todos', NODE_OPTIONS }
   const todos = await startFunction('todos', testEnvironment(OTEL))
   const user = await newUser(world)
@@ -62,7 +62,7 @@ it('each request is a span with the ids of its log line, in its caller’s trace
     fetch(todos.url + address, { headers: { ...user.headers, traceparent: `00-${parent.traceId}-${parent.spanId}-${flags}` } })
   expect((await ask(`${path}?q=secret`, '01')).status).toBe(200)
   expect((await fetch(`${todos.url}/nowhere`, { method: 'PROPFIND' })).status).toBe(404)
-  // What goes well with a probe is no news, and this caller keeps no trace.
+  // Successful probes are not exported, nor is an unsampled trace.
   expect((await ask('/health/ready', '01')).status).toBe(200)
   expect((await ask(path, '00')).status).toBe(200)
   await todos.stop()
@@ -95,7 +95,7 @@ it('each request is a span with the ids of its log line, in its caller’s trace
   expect(JSON.stringify(spans)).not.toMatch(/secret|Bearer/)
 })
 
-it('a failure is told as one, and the log says when a collector does not take it', async () => {
+it('exports a failure with its status, and logs spans that the collector refuses', async () => {
   const DATABASE_URL = 'postgresql://nobody:none@127.0.0.1:1/none'
   const todos = await startFunction('todos', testEnvironment({ DATABASE_URL, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${url}/refuses` }))
   const user = await newUser(world)
@@ -106,14 +106,7 @@ it('a failure is told as one, and the log says when a collector does not take it
   expect(todos.lines.find(({ message }) => message === 'traces lost')).toMatchObject({ level: 'warn', spans: 1, error_code: '400' })
 })
 
-it('a collector that hangs holds up nobody, not even at the end', async () => {
-  const todos = await startFunction('todos', testEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/hangs` }))
-  expect((await fetch(`${todos.url}/openapi.json`)).status).toBe(200)
-  await todos.stop()
-  expect(todos.lines.at(-1)).toMatchObject({ message: 'stopped' })
-})
-
-it('the calls of a model are spans within the request', async () => {
+it('exports the calls of a model as spans within the request', async () => {
   const model = await startScriptedModel()
   const OPENAI = { OPENAI_API_KEY: 'any', OPENAI_BASE_URL: model.url }
   const chat = await startFunction('chat', testEnvironment({ ...OPENAI, OTEL_EXPORTER_OTLP_ENDPOINT: url }))
@@ -134,9 +127,19 @@ it('the calls of a model are spans within the request', async () => {
   ])
 })
 
-it('without a collector nothing of it is loaded', async () => {
-  const todos = await startFunction('todos', testEnvironment({ NODE_OPTIONS }))
-  expect((await fetch(`${todos.url}/openapi.json`)).status).toBe(200)
-  await todos.stop()
-  expect(todos.lines.map(({ message }) => message)).not.toContain('loaded')
+// Neither sends anything to the collector that counts.
+describe.concurrent('a function', () => {
+  it('neither requests nor the end of the process wait for a collector that hangs', async () => {
+    const todos = await startFunction('todos', testEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/hangs` }))
+    expect((await fetch(`${todos.url}/openapi.json`)).status).toBe(200)
+    await todos.stop()
+    expect(todos.lines.at(-1)).toMatchObject({ message: 'stopped' })
+  })
+
+  it('loads no tracing modules without a collector', async () => {
+    const todos = await startFunction('todos', testEnvironment({ NODE_OPTIONS }))
+    expect((await fetch(`${todos.url}/openapi.json`)).status).toBe(200)
+    await todos.stop()
+    expect(todos.lines.map(({ message }) => message)).not.toContain('loaded')
+  })
 })

@@ -1,4 +1,4 @@
-// The typed client that the apps' types give a TypeScript frontend for nothing: `hc` from Hono, against real servers.
+// The typed client that a TypeScript frontend gets from the apps' types: `hc` from Hono, against real servers.
 import { hc } from 'hono/client'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(Object.values(servers).map((server) => server.stop())))
 
 describe('the typed client', () => {
-  it('signs up and in, and works with todos, each call typed as the API answers', async () => {
+  it('the typed client signs up, signs in and works with todos, with the types of the API', async () => {
     const auth = hc<AuthApp>(servers.auth.url)
     const account = { email: `${crypto.randomUUID()}@example.com`, username: crypto.randomUUID(), password: 'correct horse battery' }
     const registered = await auth.api.v1.users.register.$post({ json: account })
@@ -62,7 +62,7 @@ describe('the typed client', () => {
     expect(deleted).toEqual({ success: true, message: 'Todo deleted successfully' })
   })
 
-  it('does not compile with what the API would refuse', () => {
+  it('the typed client rejects input that the API would refuse at compile time', () => {
     const todos = hc<TodosApp>('http://localhost').api.v1[':user_id'].todos
     type Sent = Parameters<typeof todos.$post>[0]
     expectTypeOf<{ param: { user_id: string }; json: { title: string } }>().toExtend<Sent>()

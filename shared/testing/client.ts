@@ -1,4 +1,4 @@
-// Callers that never give up: what a server that ends owes them is an answer to everything that it took in.
+// Clients that send until the server refuses connections: a server that drains must answer every request that it has accepted.
 import { once } from 'node:events'
 import http from 'node:http'
 
@@ -6,8 +6,8 @@ export type Asked = { method: string; headers?: http.OutgoingHttpHeaders; body?:
 export type Answer = { status: number | undefined; connection: string | undefined }
 
 /**
- * One request. Nothing when nobody took it: the connection was refused, or reset by the kernel before anyone accepted it.
- * @throws Error when it was taken, and lost
+ * Sends one request. Returns undefined when it was not accepted: the connection was refused, or reset by the kernel before the accept.
+ * @throws Error when the request was accepted and lost
  */
 export async function ask(url: string, agent: http.Agent, { body, ...options }: Asked): Promise<Answer | undefined> {
   const request = http.request(url, { agent, ...options }).end(body)
@@ -24,7 +24,7 @@ export async function ask(url: string, agent: http.Agent, { body, ...options }: 
   }
 }
 
-/** Asks over a kept connection, one request after the other and each in turn, until nobody takes them any more. */
+/** Sends the requests in turn over a kept connection until the server refuses. */
 export async function askUntilRefused(url: string, requests: readonly Asked[], onAnswer: (answer: Answer) => void): Promise<void> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   try {

@@ -1,4 +1,4 @@
-// What tests are made of: the real database, really signed tokens, a fresh user each. No mocks.
+// The base of tests: the real database, signed tokens, a fresh user each. No mocks.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
@@ -19,16 +19,16 @@ declare module 'vitest' {
 
 export const SECRET = 'a secret that only the tests know: 0123456789'
 
-/** The environment that the tests' processes and apps run in. */
+/** The environment of the tests' processes and apps. */
 export function testEnvironment(overrides: Record<string, string> = {}): Record<string, string> {
   return {
     DATABASE_URL: inject('databaseUrl'),
     BETTER_AUTH_SECRET: SECRET,
     CORS_ORIGINS: 'https://app.example.com',
     DATABASE_POOL_SIZE: '4',
-    // A busy machine must not refuse what a test sends: tests of overload set their own.
+    // A busy machine must not refuse a test's requests: tests of overload set their own.
     MAX_WAIT_MS: '30000',
-    // So that a test can say where it comes from: see `elsewhere`.
+    // Lets a test choose its client address: see `elsewhere`.
     TRUSTED_PROXIES: 'loopback',
     PORT: '0',
     HOST: '127.0.0.1',
@@ -36,7 +36,7 @@ export function testEnvironment(overrides: Record<string, string> = {}): Record<
   }
 }
 
-/** Headers of a caller at an address of its own: nobody else's attempts to register or log in are counted with theirs. */
+/** Headers of a client at a fresh address, so that attempts to register or log in are counted apart from other tests'. */
 export function elsewhere() {
   const groups = randomBytes(4).toString('hex').match(/.{4}/g) ?? []
   return { 'x-forwarded-for': `2001:db8:${groups.join(':')}::1` }
@@ -54,7 +54,7 @@ export function testDeps(overrides: Record<string, string> = {}) {
 
 export type TestUser = { id: string; email: string; username: string; token: string; headers: { authorization: string } }
 
-/** An account of our own that no other test knows, with a token that is good for half an hour. */
+/** A fresh account, with a token that is valid for half an hour. */
 export async function newUser({ deps, issueToken }: Pick<ReturnType<typeof testDeps>, 'deps' | 'issueToken'>): Promise<TestUser> {
   const id = uuidv7()
   const username = `user-${randomUUID()}`
@@ -66,7 +66,7 @@ export async function newUser({ deps, issueToken }: Pick<ReturnType<typeof testD
   return { id, email, username, token, headers: { authorization: `Bearer ${token}` } }
 }
 
-/** An answer's body, checked against the schema it is described by. */
+/** A response's body, parsed by its schema. */
 export async function answer<S extends z.ZodType>(response: Response, schema: S): Promise<z.output<S>> {
   return schema.parse(await response.json())
 }

@@ -1,9 +1,9 @@
-// Requests that last exactly as long as a test wants: a change of a row waits for whoever has it locked, for 5 s (prisma/connection.ts).
+// Requests that last as long as a test wants: a change of a row waits for the holder of its lock, at most 5 s (prisma/connection.ts).
 
 import { type Db, sql } from '@todo/prisma'
 import { z } from 'zod'
 
-/** Holds the todo until `release`, which makes a change of it wait. `waiting` counts what does. */
+/** Locks the todo until `release`, so that changes of it wait. `waiting` counts the waiting statements. */
 export async function holdTodo(db: Db, id: string) {
   const locked = Promise.withResolvers<number>()
   const until = Promise.withResolvers<void>()

@@ -1,10 +1,10 @@
-// A server that speaks OpenAI's chat completions and says what a test has scripted: over real HTTP, streaming and not.
+// A server with OpenAI's chat completions API that plays a test's script over real HTTP, with and without streaming.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { startServer } from './http-server.ts'
 
-/** What the model says in one turn. */
+/** The model's answer in one turn. */
 export type Turn = {
   text?: string
   calls?: { name: string; arguments: unknown }[]
@@ -17,11 +17,11 @@ export type Turn = {
   drips?: 'text' | 'body'
   /** Streams its deltas, and the rest when this is settled. */
   waits?: Promise<unknown>
-  /** Streams what it has, then cuts the connection, or ends as if that was all. */
+  /** Streams its text, then cuts the connection, or ends the response without the final chunk. */
   cuts?: 'connection' | 'answer'
   /** Streams these deltas as they are before everything else. */
   deltas?: object[]
-  /** What it says that it cost. */
+  /** The token usage that it reports. */
   usage?: object
 }
 const Request = z.object({
@@ -30,13 +30,13 @@ const Request = z.object({
   tools: z.array(z.object({ function: z.object({ name: z.string(), parameters: z.looseObject({}) }) })).optional(),
 })
 export type ModelRequest = z.output<typeof Request>
-/** The turns one after the other, or what to say to a request; the last one is repeated. */
+/** The turns in order, the last repeated; or a function from a request to its turn. */
 export type Script = Turn[] | ((request: ModelRequest, turn: number) => Turn)
 
 export async function startScriptedModel() {
   let script: Script = []
   let requests: ModelRequest[] = []
-  /** Resolves when a request's connection is gone before it was answered. */
+  /** Resolves when a client disconnects before its answer. */
   let hungUp = Promise.withResolvers<void>()
   const server = await startServer(async (request, response) => {
     response.on('close', () => response.writableFinished || hungUp.resolve())
@@ -50,7 +50,7 @@ export async function startScriptedModel() {
   })
   return {
     url: `${server.url}/v1`,
-    /** Begins a script; what was asked so far is forgotten. */
+    /** Starts a script and clears the recorded requests. */
     play(next: Script) {
       script = next
       requests = []
@@ -95,7 +95,7 @@ async function stream(response: ServerResponse, turn: Turn): Promise<void> {
     send({ tool_calls: [{ index, id: call.id, type: 'function', function: { name, arguments: '' } }] })
     for (const piece of given.match(/.{1,1000}/gs) ?? []) send({ tool_calls: [{ index, function: { arguments: piece } }] })
   }
-  // What was written has to arrive first.
+  // The written bytes have to arrive first.
   if (turn.cuts === 'answer') return void response.end()
   if (turn.cuts === 'connection') return void response.write(': cut\n\n', () => setImmediate(() => response.destroy()))
   send({}, reasonOf(turn), { usage: turn.usage ?? usage })

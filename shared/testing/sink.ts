@@ -1,4 +1,4 @@
-// What tests of events are made of: an outbox that nobody else looks into, and a sink that keeps what it is sent.
+// For tests of events: an outbox of their own, and a sink that records the events it gets.
 import { migrate } from '@todo/prisma/migrate'
 import { CloudEvent, HTTP } from 'cloudevents'
 import { afterAll, inject } from 'vitest'
@@ -8,7 +8,7 @@ import { startServer } from './http-server.ts'
 const open = new Set<() => unknown>()
 afterAll(() => Promise.all([...open].map((close) => close())))
 
-/** A migrated database of its own on the tests' server, gone when the test file ends. */
+/** A migrated database of its own on the tests' server, dropped when the test file ends. */
 export async function newOutboxDatabase(): Promise<string> {
   const { url, drop } = await newDatabase(inject('databaseUrl'))
   open.add(drop)
@@ -16,18 +16,18 @@ export async function newOutboxDatabase(): Promise<string> {
   return url
 }
 
-/** What to answer an event with: a status, maybe headers; nothing leaves it without an answer. */
+/** The response to an event: a status, maybe headers. `undefined` leaves it unanswered. */
 export type Reply = number | { status: number; headers: Record<string, string> } | undefined
 
 export type TestSink = {
   url: string
-  /** What came, as the SDK reads it, in the order in which it came. */
+  /** The events received so far, as the SDK reads them, in order of arrival. */
   events: CloudEvent<unknown>[]
-  /** The most deliveries that were under way at once. */
+  /** The highest number of concurrent deliveries. */
   peak: () => number
 }
 
-/** An HTTP server that takes events, each answered with what `reply` makes of it: 202, unless it says otherwise. */
+/** An HTTP server that receives events and answers each with `reply`, by default 202. */
 export async function startSink(reply: (event: CloudEvent<unknown>) => Reply | Promise<Reply> = () => 202): Promise<TestSink> {
   const events: CloudEvent<unknown>[] = []
   let underWay = 0
@@ -39,7 +39,7 @@ export async function startSink(reply: (event: CloudEvent<unknown>) => Reply | P
     for await (const chunk of request) chunks.push(chunk)
     const event = HTTP.toEvent<unknown>({ headers: request.headers, body: Buffer.concat(chunks).toString() })
     if (Array.isArray(event)) throw new Error('a batch was sent')
-    // Made anew, it is held against the specification.
+    // The constructor validates it against the specification.
     const sound = new CloudEvent(event)
     events.push(sound)
     const answer = await reply(sound)

@@ -1,5 +1,5 @@
 // `npm run check:images -- [--runner podman] [--tag dev] [--signal SIGTERM]`: the images `todo-<function>:<tag>` as a cluster runs them,
-// over a real database: migrated, called, and ended in the middle of load. Ends with status 1 when something is not as it should be.
+// over a real database: migrated, called, and ended under load. Ends with status 1 when a check fails.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
@@ -15,7 +15,7 @@ import { type Container, makeRunner } from './container.ts'
 /** MiB that a function may hold at rest. */
 const AT_REST = 128
 const CONNECTIONS = 50
-/** Answers before the function is told to end. */
+/** Answers before the function gets the signal. */
 const WARM = 500
 
 const { values } = parseArgs({
@@ -79,7 +79,7 @@ async function signIn(url: string): Promise<z.infer<typeof Session>> {
   return Session.parse(await login.json())
 }
 
-/** Load from many kept connections, and the signal in the middle of it: whatever was taken in is answered, and in the database. */
+/** Sends the signal under load from many kept connections: every accepted request is answered, and every answered write is stored. */
 async function endUnderLoad(
   todos: Container & { url: string },
   { access_token, user }: z.infer<typeof Session>,
