@@ -1,6 +1,6 @@
-// Validates manifests against Kubernetes' types (kubernetes-models) and refuses unknown fields, which `kubectl` and Helm would silently drop.
-// The packages ship compiled validators without their schemas, so a Proxy records which fields a validator reads: an unread field is unknown.
-// The alternative, kubeconform, needs a Go binary and downloaded schemas. The tests in manifests.test.ts notice if the validators change.
+// Validates manifests against Kubernetes' types (kubernetes-models) and refuses unknown fields, which a cluster may silently prune.
+// The packages ship compiled validators without schemas, so a Proxy records which fields a validator reads: an unread field is unknown.
+// kubeconform would need a Go binary and downloaded schemas. manifests.test.ts (“knows the fields of …”) notices changed validators.
 import { z } from 'zod'
 
 /** The package of an API group; any other group is in kubernetes-models itself. */

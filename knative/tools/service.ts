@@ -1,5 +1,5 @@
-// The schema of a file in services/: the fields of Knative Serving 1.23 with default features, restricted by the rules of this project. It is
-// strict, because Knative refuses other fields and `kn` silently drops unknown ones. The bounds are those of Knative's admission
+// The schema of a file in services/: the fields of Knative Serving 1.23 with default features, restricted by the rules of this project.
+// Strict, because Knative refuses other fields and `kn` silently drops unknown ones. The bounds are those of Knative's admission
 // (pkg/apis/serving/k8s_validation.go and fieldmask.go).
 import path from 'node:path'
 import { z } from 'zod'
