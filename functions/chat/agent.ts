@@ -49,7 +49,7 @@ export async function runAgent(agent: Agent, message: string, past: readonly Pas
 
     if (answer.calls.length > room)
       return { text: '', stopped: `I stopped after ${limits.calls} calls, which is as many as one message may take.` }
-    if (toolbox.repeats() >= limits.repeats) return { text: '', stopped: 'I stopped because I repeated the same calls.' }
+    if (toolbox.repeats() >= limits.repeats) return { text: '', stopped: 'I stopped because I was going round in circles.' }
   }
   return { text: '', stopped: `I stopped after ${limits.turns} rounds without coming to an end.` }
 }
