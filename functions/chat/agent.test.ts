@@ -461,7 +461,7 @@ describe('streaming', () => {
     reading.abort()
     await model.hungUp()
     await serving.drain({ lameDuck: 0 })
-    // The end is written when nobody listens any more.
+    // The end is stored after the client has disconnected.
     const rows = async () =>
       (await world.deps.db.prisma()).conversation.findFirst({ where: { userId: user.id }, include: { messages: true } })
     await expect.poll(async () => (await rows())?.leaseId).toBeNull()

@@ -9,7 +9,7 @@ import { createModel, type Question } from './model.ts'
 
 const limits = { ...chatLimits, retryPauseMs: 1 }
 
-/** A model's server that answers with `listener`; `closed` resolves when the connection of a request is gone. */
+/** A model's server that answers with `listener`; `closed` resolves when the connection of a request has closed. */
 async function startModelServer(listener: RequestListener) {
   const gone = Promise.withResolvers<void>()
   let requests = 0

@@ -148,7 +148,7 @@ export const variables = {
   ),
   K_SINK: variable(
     url.refine(hasNoCredentials, 'must hold no user name or password').describe('an http(s) URL'),
-    'Where changes of todos are told, as CloudEvents. Knative sets it (SinkBinding). Without it nothing is told, and nothing kept to be told',
+    'URL that receives todo events (CloudEvents). Knative sets it (SinkBinding). Unset: no events are written',
   ),
   K_CE_OVERRIDES: variable(ceOverrides, 'Attributes that every event carries besides its own. Knative sets it (SinkBinding)'),
   CORS_ORIGINS: variableOr(
@@ -179,7 +179,7 @@ export const variables = {
     url
       .refine((value) => isOrigin(value), 'must be an origin such as https://todo.example.com')
       .describe('an origin such as `https://todo.example.com`'),
-    'Where callers reach the API: what MCP clients are pointed to, by default the address that they asked. Where it is https, browsers are told to use nothing else (HSTS)',
+    'The origin at which callers reach the API, for links to MCP clients. Default: the address of the request. With https, browsers get HSTS',
   ),
   MAX_RUNNING: variable(
     whole(1, 10_000),
@@ -205,7 +205,7 @@ export const variables = {
   MCP_MAX_HELD_BYTES: variableOr(
     '67108864',
     whole(1_048_576, 999_999_999),
-    'Bytes of unread answers and unprocessed messages that all WebSockets of a process may hold; above, those that hold most are closed with 1013',
+    'Bytes of unread answers and unprocessed messages that all WebSockets of a process may hold; above, the sockets with the most bytes are closed with 1013',
   ),
   MCP_MAX_CONNECTION_SECONDS: variableOr(
     '600',
