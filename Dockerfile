@@ -10,7 +10,7 @@ FROM ${BUILDER_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY prisma/package.json prisma/
-COPY functions/_build/install.mjs functions/
+COPY functions/_build/install.mjs functions/_build/
 # The optional secret is a CA bundle, for networks whose registry has a certificate of its own. It never enters a layer.
 RUN --mount=type=secret,id=ca,required=false \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi; \
