@@ -6,20 +6,13 @@ import { promisify } from 'node:util'
 import { migrationNames } from '@todo/prisma/migration-names'
 import { type Plugin, rolldown } from 'rolldown'
 import { firstCalls } from './first-calls.ts'
+import { COPIED_PACKAGES } from './packages.ts'
 import { makeWorld } from './world.ts'
 
 /** The bundle's name; `main.js` beside it runs it. */
 const BUNDLE = 'bundle.cjs'
 const root = path.join(import.meta.dirname, '..', '..')
 
-/**
- * Packages copied beside the bundle: a native addon and an engine that reads its own WebAssembly file cannot be bundled, and a list of
- * half a megabyte is needed by registrations alone, while each start would read it.
- */
-const ALONGSIDE: Record<string, string[]> = {
-  auth: ['@node-rs/argon2', `@node-rs/argon2-linux-${process.arch}-gnu`, '@zxcvbn-ts/language-common', '@zxcvbn-ts/dictionary-compression'],
-  migrate: ['@prisma/schema-engine-wasm'],
-}
 /** Data a bundle reads from beside itself. */
 const FILES: Record<string, string[]> = { migrate: ['prisma/schema.prisma', 'prisma/migrations'] }
 
@@ -63,7 +56,7 @@ function withoutHttp2(): Plugin {
 async function bundle(name: string): Promise<void> {
   const dist = path.join(root, 'dist', name)
   await fs.rm(dist, { recursive: true, force: true })
-  const alongside = ALONGSIDE[name] ?? []
+  const alongside = COPIED_PACKAGES[name] ?? []
   const usesModelApi = MODEL_API.includes(name)
   const build = await rolldown({
     cwd: root,

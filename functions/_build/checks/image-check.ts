@@ -10,6 +10,7 @@ import { Session } from '../../../shared/accounts/users.ts'
 import { LISTENING } from '../../../shared/testing/child.ts'
 import { askUntilRefused } from '../../../shared/testing/client.ts'
 import { memoryOf } from '../../../shared/testing/process-usage.ts'
+import { COPIED_PACKAGES } from '../packages.ts'
 import { type Container, makeRunner } from './container.ts'
 
 /** MiB that a function may hold at rest. */
@@ -44,7 +45,7 @@ async function checkContents(name: string, packages: string[]): Promise<void> {
   const { uid, refused, paths }: { uid: number; refused: boolean; paths: string[] } = JSON.parse(container.lines.at(-1) ?? '')
   assert.deepEqual({ uid, refused }, { uid: 65532, refused: true })
   const found = new Set(paths.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []))
-  assert.deepEqual([...found].sort(), packages)
+  assert.deepEqual([...found].sort(), packages.toSorted())
   say(`ok   ${name}: ${paths.length} files, not root, nothing to write to, packages: ${packages.join(', ') || 'none'}`)
 }
 
@@ -113,7 +114,7 @@ async function endUnderLoad(
 }
 
 await checkContents('todos', [])
-await checkContents('auth', ['@node-rs/argon2', `@node-rs/argon2-linux-${process.arch}-gnu`])
+await checkContents('auth', COPIED_PACKAGES.auth ?? [])
 const server = await startTemporary()
 const running: Container[] = []
 try {
