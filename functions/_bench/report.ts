@@ -9,7 +9,7 @@ export type Row = {
   /** Against `against`, within the same run. */
   ratio?: number
   against?: string
-  /** What DESIGN asks of the ratio, where it does. */
+  /** The target of the ratio, if it has one. */
   owed?: string
   figures: string
   /** The same as numbers, by name and unit. */

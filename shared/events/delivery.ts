@@ -59,9 +59,9 @@ export function makeDelivery({ db, send, report, limits = deliveryLimits }: Deli
   const isStopped = () => stop.signal.aborted
   let ended = false
   let nudges = 0
-  /** How many of them the claims that were made since have answered. */
+  /** Nudges that a claim has covered. */
   let answered = 0
-  /** Kept when there is something to look at: a nudge, or a delivery that has come back. */
+  /** Resolves on a nudge or a finished delivery. */
   let stirred = Promise.withResolvers<void>()
   let running: Promise<void> | undefined
   let reminder: NodeJS.Timeout | undefined

@@ -9,8 +9,8 @@ export type Verdict = { is: 'delivered' } | { is: 'later'; reason: string; after
 export type Send = (event: OutboxEvent, aborted: AbortSignal) => Promise<Verdict>
 
 /**
- * Worth another try, besides 5xx: what Knative's own senders try again, and what speaks of the way to the sink and not of the event, such
- * as a wrong policy or a redirect. Otherwise one mistake in a cluster would give up everything at once.
+ * Retried besides 5xx: the statuses that Knative's own senders retry, and those about routing or rights, such as a redirect. Otherwise one
+ * wrong policy in a cluster would dead-letter every event.
  */
 export const RETRIED: ReadonlySet<number> = new Set([401, 403, 404, 407, 408, 409, 429])
 /** Milliseconds that an answer may take: less than a lease (shared/events/delivery.ts). */

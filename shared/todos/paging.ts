@@ -10,7 +10,7 @@ import { CalendarDate, priorities, type Sort, sorts, Title, type Todo } from './
 type Place = Pick<Todo, 'created_at' | 'updated_at' | 'title' | 'due_date' | 'due_time' | 'priority'>
 
 type Key = {
-  /** Word for word as its index in the migrations has it. A mere column carries its table's name: it is not what is selected by that name. */
+  /** Word for word as its index in the migrations has it. Plain columns are qualified, because a SELECT alias has the same name. */
   expression: Sql
   /** How PostgreSQL reads the key of a cursor, regardless of the session's settings. */
   type: Sql
