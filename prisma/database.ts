@@ -57,8 +57,14 @@ export function createDb({ checkRows = false, onConnectionError = () => {}, ...c
     return createClient(pool, { statementName, onConnectionError })
   }
 
+  /** The next call of `prisma` tries again. */
+  function forgetClient(error: unknown): never {
+    client = undefined
+    throw error
+  }
+
   async function close(): Promise<void> {
-    await (await client)?.$disconnect()
+    await (await client?.catch(() => undefined))?.$disconnect()
     await pool.end()
   }
 
@@ -70,7 +76,7 @@ export function createDb({ checkRows = false, onConnectionError = () => {}, ...c
       return rows
     },
     execute: async (statement) => (await run(statement)).rowCount ?? 0,
-    prisma: () => (client ??= loadClient()),
+    prisma: () => (client ??= loadClient().catch(forgetClient)),
     renewConnections: renew,
     close: () => (closed ??= close()),
   }

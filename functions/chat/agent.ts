@@ -62,13 +62,18 @@ async function askWithinBudget(
   const asked = estimateTokens(JSON.stringify([messages, tools]))
   signal.throwIfAborted()
   const settle = await budget.reserve(ctx.actor.userId, asked + limits.outputTokens)
-  // The prompt counts towards the budget when the client disconnects, but not when the model fails.
+  // The prompt and the text that arrived count towards the budget when the client disconnects; nothing counts when the model fails.
   let spent = 0
+  let seen = ''
+  const onSeen = (text: string) => {
+    seen += text
+    onText?.(text)
+  }
   try {
-    const answer = await ask({ messages, tools, signal, onText })
+    const answer = await ask({ messages, tools, signal, onText: onText && onSeen })
     spent = answer.tokens ?? asked + estimateTokens(answer.text + JSON.stringify(answer.calls))
     return answer
   } finally {
-    await settle(signal.aborted ? asked : spent)
+    await settle(signal.aborted ? Math.max(spent, asked + estimateTokens(seen)) : spent)
   }
 }

@@ -130,12 +130,18 @@ function refuseAnother({ content, conversation_id }: Earlier, { message, place }
 /** Waits for an earlier request with the same message. Returns its answer; undefined when it changed nothing and the message may run. */
 async function settle({ deps, ctx, question, deadline }: Opening, earlier: Earlier): Promise<Reply | undefined> {
   const leaseId = uuidv7()
-  for (;;) {
-    const row = await tryTake(ctx, conversationOf(earlier), leaseId)
-    if (row?.taken) break
-    const turn = await findEarlier(ctx, question.messageId)
-    if (!turn || turn.reply) return turn?.reply
-    await pause(deadline)
+  try {
+    for (;;) {
+      const row = await tryTake(ctx, conversationOf(earlier), leaseId)
+      if (row?.taken) break
+      const turn = await findEarlier(ctx, question.messageId)
+      if (!turn || turn.reply) return turn?.reply
+      await pause(deadline)
+    }
+  } catch (error) {
+    // The lease may be held although its statement failed.
+    if (!(error instanceof AppError)) await releaseLease(ctx, deps.log, leaseId)
+    throw error
   }
   const lease = keepLease(ctx, deps.log, earlier.conversation_id, leaseId)
   try {

@@ -21,7 +21,8 @@ export function createInboxes(maxBytes: number): Inboxes {
     inbox.waiting.clear()
     // A retry that still finds no room is queued again.
     for (const retry of waiting) retry()
-    if (inbox.bytes === 0 && inbox.waiting.size === 0) inboxes.delete(userId)
+    // A retry may have made another inbox meanwhile.
+    if (inbox.bytes === 0 && inbox.waiting.size === 0 && inboxes.get(userId) === inbox) inboxes.delete(userId)
   }
 
   return {

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import ipaddr from 'ipaddr.js'
+import { AppError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 
 /** Which proxies wrote the end of X-Forwarded-For. */
@@ -75,9 +76,13 @@ function parse(address: string): Address {
 }
 
 function peerOf(c: Context): string {
-  // An app that is called in process has no socket, and one caller.
   const hasSocket = c.env && typeof c.env === 'object' && 'incoming' in c.env
-  return (hasSocket ? getConnInfo(c).remote.address : undefined) ?? '127.0.0.1'
+  // An app that is called in process has no socket, and one caller.
+  if (!hasSocket) return '127.0.0.1'
+  const { address } = getConnInfo(c).remote
+  // A closed socket has no address. Any other address in its place could be one of a trusted proxy.
+  if (address === undefined) throw new AppError('malformed', 'The client has disconnected.')
+  return address
 }
 
 function network(address: Address): string {
