@@ -2,9 +2,11 @@ import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { AppError } from '../../shared/core/errors.ts'
 import { testDeps } from '../../shared/testing/context.ts'
+import { newOutboxDatabase } from '../../shared/testing/sink.ts'
 import { createThrottle } from './throttle.ts'
 
-const { deps } = testDeps()
+// A database of its own: with clocks ahead of the real one, the sweep would delete counters of other tests.
+const { deps } = testDeps({ DATABASE_URL: await newOutboxDatabase() })
 afterAll(() => deps.db.close())
 
 const MINUTE = 60_000
