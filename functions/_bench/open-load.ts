@@ -23,13 +23,13 @@ export type OpenLoad = {
   max: number
   /** The same for refusals. */
   refusedP99: number
-  /** Milliseconds that a request left late at the most: above some ten, the load is what is measured. */
+  /** Milliseconds that a request left late at the most: above about 10, the figures describe the load generator. */
   late: number
 }
 
 const { url, seconds, perSecond, requests }: OpenOrder = JSON.parse(process.argv[2] ?? '')
 const { hostname, port } = new URL(url)
-/** More would be more than a process may open here; what is due then counts as unanswered. */
+/** The process may open no more connections; requests due beyond that count as unanswered. */
 const MOST = 4_000
 const GRACE = 5_000
 

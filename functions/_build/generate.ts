@@ -6,6 +6,7 @@ import { serviceFiles } from '../../knative/tools/services.ts'
 import { environmentExample, environmentTable } from './environment.ts'
 import { openApiText } from './openapi.ts'
 
+const isCheck = process.argv.includes('--check')
 const root = path.join(import.meta.dirname, '..', '..')
 const read = (file: string) => (fs.existsSync(path.join(root, file)) ? fs.readFileSync(path.join(root, file), 'utf8') : '')
 
@@ -27,9 +28,9 @@ const files: Record<string, string> = {
 
 const stale = Object.entries(files).filter(([file, content]) => read(file) !== content)
 for (const [file, content] of stale) {
-  if (process.argv.includes('--check')) process.stderr.write(`${file} is stale: run npm run generate\n`)
+  if (isCheck) process.stderr.write(`${file} is stale: run npm run generate\n`)
   else fs.writeFileSync(path.join(root, file), content)
 }
-if (process.argv.includes('--check') && stale.length > 0) process.exitCode = 1
+if (isCheck && stale.length > 0) process.exitCode = 1
 // The pool of the described app opens no connection, but its timers would keep the process alive.
 process.exit()

@@ -1,4 +1,4 @@
-// What is measured on: a PostgreSQL of its own, durable as it would be anywhere that matters, and users with tokens.
+// The set-up of the bench and of the code cache: a durable PostgreSQL of its own, and users with tokens.
 
 import { randomBytes } from 'node:crypto'
 import { createDb, sql } from '@todo/prisma'

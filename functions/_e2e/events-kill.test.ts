@@ -7,13 +7,13 @@ import { sql } from '@todo/prisma'
 import { expect, it } from 'vitest'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { startFunction } from '../../shared/testing/process.ts'
-import { newOutboxDatabase, startSink } from '../../shared/testing/sink.ts'
+import { newMigratedDatabase, startSink } from '../../shared/testing/sink.ts'
 import { Todo } from '../../shared/todos/schema.ts'
 
 const KILLS = Number(process.env.EVENT_KILLS ?? 6)
 const WRITERS = 4
 
-const DATABASE_URL = await newOutboxDatabase()
+const DATABASE_URL = await newMigratedDatabase()
 
 it(
   `${KILLS} kills between changes and their deliveries lose no event, invent none, and keep each todo's order`,

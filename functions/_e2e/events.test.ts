@@ -4,10 +4,10 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { afterAll, expect, it } from 'vitest'
 import { answer, newUser, testDeps, testEnvironment } from '../../shared/testing/context.ts'
 import { startFunction } from '../../shared/testing/process.ts'
-import { newOutboxDatabase, startSink } from '../../shared/testing/sink.ts'
+import { newMigratedDatabase, startSink } from '../../shared/testing/sink.ts'
 import { Todo } from '../../shared/todos/schema.ts'
 
-const DATABASE_URL = await newOutboxDatabase()
+const DATABASE_URL = await newMigratedDatabase()
 const world = testDeps({ DATABASE_URL })
 afterAll(() => world.deps.db.close())
 

@@ -2,11 +2,11 @@ import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { AppError } from '../../shared/core/errors.ts'
 import { testDeps } from '../../shared/testing/context.ts'
-import { newOutboxDatabase } from '../../shared/testing/sink.ts'
+import { newMigratedDatabase } from '../../shared/testing/sink.ts'
 import { createThrottle } from './throttle.ts'
 
 // A database of its own: with clocks ahead of the real one, the sweep would delete counters of other tests.
-const { deps } = testDeps({ DATABASE_URL: await newOutboxDatabase() })
+const { deps } = testDeps({ DATABASE_URL: await newMigratedDatabase() })
 afterAll(() => deps.db.close())
 
 const MINUTE = 60_000

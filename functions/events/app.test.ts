@@ -6,12 +6,12 @@ import { Problem } from '../../shared/openapi/problems.ts'
 import { deliveryTo } from '../../shared/runtime/deps.ts'
 import { answer, testDeps } from '../../shared/testing/context.ts'
 import { startFunction } from '../../shared/testing/process.ts'
-import { newOutboxDatabase, startSink } from '../../shared/testing/sink.ts'
+import { newMigratedDatabase, startSink } from '../../shared/testing/sink.ts'
 import { todoEvents } from '../../shared/todos/events.ts'
 import { eventsApp } from './app.ts'
 import { Swept } from './sweep.ts'
 
-const DATABASE_URL = await newOutboxDatabase()
+const DATABASE_URL = await newMigratedDatabase()
 const { deps, lines } = testDeps({ DATABASE_URL })
 afterAll(() => deps.db.close())
 

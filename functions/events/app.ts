@@ -1,4 +1,4 @@
-// What Knative Eventing calls once a minute, and where the events of the whole API are described.
+// The sweep that a PingSource calls once a minute, and the description of all events of the API.
 import { createApp } from '../../shared/http/app.ts'
 import { serves } from '../../shared/openapi/route.ts'
 import type { ProcessDeps } from '../../shared/runtime/deps.ts'

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { testDeps } from '../testing/context.ts'
-import { newOutboxDatabase } from '../testing/sink.ts'
+import { newMigratedDatabase } from '../testing/sink.ts'
 import { createUserRate } from './user-rates.ts'
 
-const { deps } = testDeps({ DATABASE_URL: await newOutboxDatabase() })
+const { deps } = testDeps({ DATABASE_URL: await newMigratedDatabase() })
 afterAll(() => deps.db.close())
 
 const rateOf = (clock = deps.clock) => createUserRate({ db: deps.db, clock }, { name: 'test', perMinute: 5, what: 'tests' })

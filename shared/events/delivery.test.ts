@@ -2,12 +2,12 @@ import { createDb, type Db, sql } from '@todo/prisma'
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { newOutboxDatabase, startSink } from '../testing/sink.ts'
+import { newMigratedDatabase, startSink } from '../testing/sink.ts'
 import { type Delivery, type DeliveryLimits, type DeliveryNews, type DeliveryOptions, deliveryLimits, makeDelivery } from './delivery.ts'
 import { makeOutbox } from './outbox.ts'
 import { httpSink, type Send, type Verdict } from './sink.ts'
 
-const url = await newOutboxDatabase()
+const url = await newMigratedDatabase()
 const db = createDb({ url, poolSize: 10 })
 afterAll(() => db.close())
 // The outbox is this file's own, and so a replica that one test leaves running would take the events of the next.
@@ -456,7 +456,7 @@ describe('a long queue of one subject', () => {
 
   it.each([100, 30_000])('is read in small pieces when it has %i events', async (count) => {
     // A database with one session, which reports its counts when it is asked to: those of other sessions come at any time.
-    const one = createDb({ url: await newOutboxDatabase(), poolSize: 1 })
+    const one = createDb({ url: await newMigratedDatabase(), poolSize: 1 })
     const rowsTouched = async () => {
       await one.query(sql`SELECT pg_stat_force_next_flush()::text`, z.unknown())
       const [{ rows } = { rows: 0 }] = await one.query(

@@ -9,7 +9,7 @@ const open = new Set<() => unknown>()
 afterAll(() => Promise.all([...open].map((close) => close())))
 
 /** A migrated database of its own on the tests' server, dropped when the test file ends. */
-export async function newOutboxDatabase(): Promise<string> {
+export async function newMigratedDatabase(): Promise<string> {
   const { url, drop } = await newDatabase(inject('databaseUrl'))
   open.add(drop)
   await migrate({ url })
